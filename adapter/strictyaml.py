@@ -1,0 +1,151 @@
+"""YAML without surprises, with the place of everything.
+
+YAML 1.2 core scalars (`NO`, `on` and `0123` are what they look like), duplicate keys refused,
+anchors allowed, no tags, one document. The result is a tree of `Node`s that remember file, line
+and column, so that whoever reads it can name the place of a fault.
+
+Source of the scalar rules: YAML 1.2.2, section 10.3 "Core Schema".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from adapter.errors import Fault
+
+_NULL = {"", "~", "null", "Null", "NULL"}
+_TRUE = {"true", "True", "TRUE"}
+_FALSE = {"false", "False", "FALSE"}
+_INTEGER = re.compile(r"[-+]?[0-9]+")
+_OCTAL = re.compile(r"0o[0-7]+")
+_HEX = re.compile(r"0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_YAML_TAG = "tag:yaml.org,2002:"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One value of a YAML file and where it stands.
+
+    `value` is None, bool, int, float or str for a scalar, a tuple of Nodes for a sequence, a dict
+    from key text to Node for a mapping. `keys` holds the Node of each key of a mapping. `quoted`
+    says that a scalar stood in quotes (or was a block of text); `line` and `column` count from 1.
+    """
+
+    value: Any
+    file: str
+    line: int
+    column: int
+    quoted: bool = False
+    keys: dict[str, Node] | None = None
+
+    @property
+    def is_mapping(self) -> bool:
+        return isinstance(self.value, dict)
+
+    @property
+    def is_sequence(self) -> bool:
+        return isinstance(self.value, tuple)
+
+    @property
+    def is_text(self) -> bool:
+        return isinstance(self.value, str)
+
+    def items(self) -> Iterator[tuple[Node, Node]]:
+        """The (key, value) Nodes of a mapping, in the file's order."""
+        assert self.keys is not None
+        for name, value in self.value.items():
+            yield self.keys[name], value
+
+    def get(self, name: str) -> Node | None:
+        """The value under a key of a mapping; None where it is absent."""
+        found: Node | None = self.value.get(name)
+        return found
+
+    def fault(self, message: str, *, offset: int = 0) -> Fault:
+        """A fault at this place; `offset` counts characters into an unquoted scalar."""
+        return Fault(self.file, self.line, self.column + offset, message)
+
+    def plain(self) -> Any:
+        """The value as ordinary dicts, lists and scalars."""
+        if isinstance(self.value, dict):
+            return {name: node.plain() for name, node in self.value.items()}
+        if isinstance(self.value, tuple):
+            return [node.plain() for node in self.value]
+        return self.value
+
+
+def parse(text: str, file: str, faults: list[Fault]) -> Node | None:
+    """Read one YAML document; None when it is empty or cannot be read at all.
+
+    Every fault found is appended to `faults`; what could be read is returned all the same, so that
+    the caller can go on and report more.
+    """
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        faults.append(Fault(file, line, column, f"not YAML: {error.problem or error.context}"))
+        return None
+    except yaml.YAMLError as error:
+        faults.append(Fault(file, 1, 1, f"not YAML: {str(error).splitlines()[0]}"))
+        return None
+    return None if root is None else _convert(root, file, faults, ())
+
+
+def _convert(
+    raw: yaml.Node, file: str, faults: list[Fault], parents: tuple[yaml.Node, ...]
+) -> Node:
+    line, column = raw.start_mark.line + 1, raw.start_mark.column + 1
+    if any(raw is parent for parent in parents):
+        faults.append(Fault(file, line, column, "an anchor that holds itself"))
+        return Node(None, file, line, column)
+    if not raw.tag.startswith(_YAML_TAG) or "/" in raw.tag:
+        faults.append(Fault(file, line, column, "tags are not allowed"))
+    inside = (*parents, raw)
+    if isinstance(raw, yaml.MappingNode):
+        values: dict[str, Node] = {}
+        keys: dict[str, Node] = {}
+        for raw_key, raw_value in raw.value:
+            key = _convert(raw_key, file, faults, inside)
+            if not isinstance(raw_key, yaml.ScalarNode):
+                faults.append(key.fault("a key must be text"))
+                continue
+            name = raw_key.value
+            if name in values:
+                first = keys[name]
+                faults.append(key.fault(f"duplicate key '{name}', first on line {first.line}"))
+                continue
+            values[name] = _convert(raw_value, file, faults, inside)
+            keys[name] = key
+        return Node(values, file, line, column, keys=keys)
+    if isinstance(raw, yaml.SequenceNode):
+        elements = tuple(_convert(element, file, faults, inside) for element in raw.value)
+        return Node(elements, file, line, column)
+    if raw.style is not None:
+        return Node(raw.value, file, line, column, quoted=True)
+    return Node(_scalar(raw.value), file, line, column)
+
+
+def _scalar(text: str) -> Any:
+    if text in _NULL:
+        return None
+    if text in _TRUE:
+        return True
+    if text in _FALSE:
+        return False
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    if _OCTAL.fullmatch(text):
+        return int(text[2:], 8)
+    if _HEX.fullmatch(text):
+        return int(text[2:], 16)
+    if _FLOAT.fullmatch(text):
+        return float(text)
+    return text

@@ -58,9 +58,9 @@ class Node:
 
     def items(self) -> Iterator[tuple[Node, Node]]:
         """The (key, value) Nodes of a mapping, in the file's order."""
-        assert self.keys is not None
+        keys = self.keys or {}
         for name, value in self.value.items():
-            yield self.keys[name], value
+            yield keys[name], value
 
     def get(self, name: str) -> Node | None:
         """The value under a key of a mapping; None where it is absent."""
@@ -128,7 +128,7 @@ def _convert(
     if isinstance(raw, yaml.SequenceNode):
         elements = tuple(_convert(element, file, faults, inside) for element in raw.value)
         return Node(elements, file, line, column)
-    if raw.style is not None:
+    if isinstance(raw, yaml.ScalarNode) and raw.style is not None:
         return Node(raw.value, file, line, column, quoted=True)
     return Node(_scalar(raw.value), file, line, column)
 

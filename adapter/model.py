@@ -104,8 +104,9 @@ class LeftOut:
 class Mapped:
     """What a mapping made of one delivery.
 
-    `order` is the platform's id of the order that the body is about: its owner is remembered
-    under it, and bodies without a person (refunds) find theirs by it.
+    `person` is None where the mapping has no person at all, because the body cannot name one
+    (refunds). `order` is the platform's id of the order that the body is about: its owner is
+    remembered under it, and bodies without a person find theirs by it.
     """
 
     outcome: Literal["mapped", "ignored", "parked"]
@@ -119,13 +120,18 @@ class Mapped:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A mapped delivery as it waits in the outbox; `id` is its place in the stream."""
+    """A mapped delivery as it waits in the outbox; `id` is its place in the stream.
+
+    `person` is None where the body cannot name one (refunds): the order's owner is meant. `size`
+    is what it takes as stored, in bytes.
+    """
 
     id: str
     delivery: Delivery
-    person: Person
+    person: Person | None
     events: tuple[CanonicalEvent, ...]
     order: str | None = None
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)

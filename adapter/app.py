@@ -1,0 +1,80 @@
+"""Wiring: from settings to a running web application and to the offices of the worker."""
+
+from __future__ import annotations
+
+import logging
+import os
+
+from flask import Flask
+from redis import Redis
+
+from adapter import logs
+from adapter.destinations import DESTINATIONS
+from adapter.errors import StoreError
+from adapter.flush import Office
+from adapter.intake import Intake
+from adapter.jobs import flush_job
+from adapter.mapping import load
+from adapter.platforms import load_platforms
+from adapter.settings import Settings
+from adapter.store.connection import connect
+from adapter.store.health import Health
+from adapter.store.outbox import Outbox
+from adapter.transport import Transport
+from adapter.web import create_app
+
+WORKSPACE = "default"
+
+_log = logging.getLogger(__name__)
+
+
+def create() -> Flask:
+    """The web process, as gunicorn calls it."""
+    settings = Settings.from_env(os.environ, need=("redis", "secrets"))
+    logs.configure(settings.log_level)
+    return build_web(settings)
+
+
+def build_web(settings: Settings) -> Flask:
+    """Raises MappingFileError where the mappings hold faults."""
+    redis = connect(settings.redis_url or "", "web", max_connections=settings.redis_max_connections)
+    directory = settings.mappings
+    intake = Intake(
+        platforms=load_platforms(directory),
+        mappings=load(directory),
+        outbox=Outbox(redis, WORKSPACE, flush_job(WORKSPACE)),
+        secrets=settings.secrets,
+        shops=settings.shops,
+    )
+    warn_of_redis(redis)
+    return create_app(intake, Health(redis), max_body_bytes=settings.max_body_bytes)
+
+
+def build_office(settings: Settings) -> Office:
+    """What the worker flushes. One workspace today; every key and function takes its name."""
+    redis = connect(
+        settings.redis_url or "", "worker", max_connections=settings.redis_max_connections
+    )
+    transport = Transport(
+        settings.customerio_track_url,
+        settings.customerio_site_id or "",
+        settings.customerio_api_key or "",
+    )
+    warn_of_redis(redis)
+    return Office(
+        workspace=WORKSPACE,
+        outbox=Outbox(redis, WORKSPACE, flush_job(WORKSPACE)),
+        destination=DESTINATIONS["track"],
+        transport=transport,
+        identify_by=settings.identify_by,
+    )
+
+
+def warn_of_redis(redis: Redis) -> None:
+    """Say what endangers accepted webhooks; a Redis that does not answer is said, not raised."""
+    try:
+        warnings = Health(redis).warnings()
+    except StoreError as error:
+        warnings = [str(error)]
+    for warning in warnings:
+        _log.warning(warning)

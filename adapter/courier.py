@@ -1,0 +1,171 @@
+"""Carrying items to the destination: packing, halving, and telling a bad item from a bad day.
+
+The courier decides nothing about time: it reports what was taken, what is dead, and the trouble
+that stopped it; the flush settles the first two and lets the rest wait.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from adapter.destinations.base import Destination, Item, Request, Response, Unsendable
+from adapter.errors import Misconfigured, Refused, RetryLater, SendError
+from adapter.model import Operation
+
+FAILURES_BEFORE_HALVING = 5
+"""So many answers in a row that moved nothing, and the courier looks for an item that does it."""
+
+_ABOUT_CONTENT = frozenset({400, 413, 422})
+"""Statuses that speak of what was sent. Other 4xx may as well mean the wrong host or key."""
+
+_log = logging.getLogger(__name__)
+
+
+class Sender(Protocol):
+    """What the courier needs of a transport."""
+
+    def send(self, request: Request) -> Response:
+        """Raises RetryLater when there is no answer."""
+
+
+@dataclass(slots=True)
+class Report:
+    """What became of the operations. Those in neither list were not taken: `trouble` says why."""
+
+    taken: list[Operation] = field(default_factory=list)
+    dead: list[tuple[Operation, str]] = field(default_factory=list)
+    shortened: int = 0
+    trouble: SendError | None = None
+
+
+class Courier:
+    """Delivers operations to one destination. `stopped` is asked before every request."""
+
+    def __init__(
+        self, destination: Destination, sender: Sender, stopped: Callable[[], bool] = lambda: False
+    ) -> None:
+        self._destination = destination
+        self._sender = sender
+        self._stopped = stopped
+
+    def deliver(self, operations: Iterable[Operation], *, failures: int = 0) -> Report:
+        """Send the operations in as few requests as the destination allows.
+
+        `failures` counts the tries before this one that moved nothing; from
+        FAILURES_BEFORE_HALVING on an item that fails alone while others pass is dead.
+        """
+        report = Report()
+        items: list[Item] = []
+        for operation in operations:
+            encoded = self._destination.encode(operation)
+            if isinstance(encoded, Unsendable):
+                report.dead.append((operation, encoded.reason))
+            else:
+                report.shortened += bool(encoded.shortened)
+                items.append(encoded)
+        try:
+            for part in self._packed(items):
+                if failures >= FAILURES_BEFORE_HALVING:
+                    self._isolate(part, report)
+                else:
+                    self._carry(part, report)
+        except SendError as trouble:
+            report.trouble = trouble
+        return report
+
+    def _packed(self, items: Sequence[Item]) -> Iterator[list[Item]]:
+        part: list[Item] = []
+        size = 0
+        for item in items:
+            fits = self._destination.size(len(part) + 1, size + len(item.data))
+            if part and fits > self._destination.max_request_bytes:
+                yield part
+                part, size = [], 0
+            part.append(item)
+            size += len(item.data)
+        if part:
+            yield part
+
+    def _carry(self, part: Sequence[Item], report: Report) -> None:
+        """Send one request; halve it while it is refused as a whole."""
+        try:
+            self._post(part, report)
+        except Refused as refused:
+            if refused.status not in _ABOUT_CONTENT and not self._reachable():
+                raise Misconfigured(str(refused), status=refused.status) from None
+            if len(part) == 1:
+                report.dead.append((part[0].operation, str(refused)))
+                return
+            middle = len(part) // 2
+            self._carry(part[:middle], report)
+            self._carry(part[middle:], report)
+
+    def _post(self, part: Sequence[Item], report: Report) -> None:
+        if self._stopped():
+            raise RetryLater("asked to stop")
+        response = self._sender.send(self._destination.request(part))
+        refused = self._destination.verdict(response, len(part)).refused
+        for index, item in enumerate(part):
+            if index in refused:
+                report.dead.append((item.operation, refused[index]))
+            else:
+                report.taken.append(item.operation)
+
+    def _isolate(self, part: Sequence[Item], report: Report) -> None:
+        """Look for the items on which the destination breaks, by halving.
+
+        While nothing at all passes, the destination is down and nobody is to blame: after a
+        descent to one item and back up the search ends.
+        """
+        suspects: list[Item] = []
+        patience = 2 * len(part).bit_length() + 2
+        passed = False
+
+        def search(piece: Sequence[Item]) -> None:
+            nonlocal patience, passed
+            try:
+                self._carry(piece, report)
+                passed = True
+                return
+            except RetryLater as trouble:
+                patience -= 1
+                if self._throttled(trouble) or (not passed and patience <= 0):
+                    raise
+                if len(piece) == 1:
+                    suspects.append(piece[0])
+                    return
+            middle = len(piece) // 2
+            search(piece[:middle])
+            search(piece[middle:])
+
+        search(part)
+        for suspect in suspects:
+            self._confirm(suspect, report, others_passed=passed)
+
+    def _confirm(self, suspect: Item, report: Report, *, others_passed: bool) -> None:
+        """Try a suspect once more; it is dead only when the destination is well just after."""
+        try:
+            self._carry([suspect], report)
+        except RetryLater as trouble:
+            if not others_passed or self._throttled(trouble) or not self._reachable():
+                raise
+            _log.warning("an item fails alone", extra={"operation": suspect.operation.id})
+            report.dead.append((suspect.operation, f"fails alone: {trouble}"))
+
+    def _throttled(self, trouble: RetryLater) -> bool:
+        """Being told to slow down, or to stop, says nothing about an item."""
+        return trouble.status == 429 or trouble.retry_after is not None or self._stopped()
+
+    def _reachable(self) -> bool:
+        """Whether host and credentials work, by a request without content."""
+        probe = self._destination.probe()
+        if probe is None:
+            return True
+        try:
+            self._destination.verdict(self._sender.send(probe), 1)
+        except SendError:
+            return False
+        return True

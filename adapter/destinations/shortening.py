@@ -1,0 +1,107 @@
+"""Cutting what is too large for Customer.io, knowingly: what gives way first, and what never does.
+
+Limits (bytes): attribute name 150, attribute value 1000, 300 attributes per person, item 32 KB.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from adapter.model import Json
+
+NAME_BYTES = 150
+VALUE_BYTES = 1000
+ATTRIBUTES = 300
+
+# What segments and messages miss least goes first; name, quantity and price stay to the last.
+ITEM_FIELDS_IN_ORDER_OF_LOSS = (
+    "presentment_price", "compare_at_price", "selling_plan", "days_to_replenish", "replenish_at",
+    "replenishable", "in_stock", "is_subscription", "line_total", "discount_amount", "vendor",
+    "category", "variant_name", "image_url", "url", "sku", "variant_id", "product_id",
+)  # fmt: skip
+TRUNCATED = "items_truncated"
+
+
+def fit_person(attributes: Mapping[str, Json]) -> tuple[dict[str, Json], tuple[str, ...]]:
+    """A person's attributes within the limits, and the names of those that were cut or dropped."""
+    fitting: dict[str, Json] = {}
+    shortened: list[str] = []
+    for name, value in attributes.items():
+        if len(name.encode()) > NAME_BYTES or len(fitting) >= ATTRIBUTES:
+            shortened.append(name)
+            continue
+        short = _fit_value(value)
+        if short != value:
+            shortened.append(name)
+        fitting[name] = short
+    return fitting, tuple(shortened)
+
+
+def fit_event(properties: Mapping[str, Json], room: int) -> tuple[dict[str, Json], tuple[str, ...]]:
+    """An event's properties in at most `room` bytes of JSON, if items can give that much.
+
+    First optional fields of every item go, then trailing items; `items_truncated` says so.
+    Counts, totals and all else stay whole, so `item_count` stays true; only where not even no
+    item at all would fit, the other lists (skus, product_ids, ...) are cut as well.
+    """
+    fitted = dict(properties)
+    items = [dict(item) for item in fitted.get("items", ())]
+    cut: list[str] = []
+    if not items:
+        return fitted, ()
+    fitted["items"] = items
+    fitted[TRUNCATED] = True
+    for name in ITEM_FIELDS_IN_ORDER_OF_LOSS:
+        if _bytes(fitted) <= room:
+            return fitted, tuple(cut)
+        removed = [item.pop(name, None) for item in items]
+        if any(value is not None for value in removed):
+            cut.append(f"items[].{name}")
+    kept = _most_items(fitted, items, room, lists={})
+    if _bytes(kept) > room:
+        lists = {name: value for name, value in properties.items() if _is_list(name, value)}
+        kept = _most_items(fitted, items, room, lists)
+        cut += lists
+    return kept, (*cut, "items")
+
+
+def _most_items(
+    fitted: Mapping[str, Json], items: list[Json], room: int, lists: Mapping[str, list[Json]]
+) -> dict[str, Json]:
+    """As many leading items as fit; `lists` are cut to the same length."""
+
+    def keep(count: int) -> dict[str, Json]:
+        shorter = {name: value[:count] for name, value in lists.items()}
+        return {**fitted, "items": items[:count], **shorter}
+
+    low, high = 0, len(items)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if _bytes(keep(middle)) <= room:
+            low = middle
+        else:
+            high = middle - 1
+    return keep(low)
+
+
+def _is_list(name: str, value: Json) -> bool:
+    return isinstance(value, list) and name != "items"
+
+
+def _fit_value(value: Json) -> Json:
+    if isinstance(value, str):
+        encoded = value.encode()
+        return (
+            value if len(encoded) <= VALUE_BYTES else encoded[:VALUE_BYTES].decode(errors="ignore")
+        )
+    if isinstance(value, list):
+        kept = list(value)
+        while kept and _bytes(kept) > VALUE_BYTES:
+            kept.pop()
+        return kept
+    return value
+
+
+def _bytes(value: Json) -> int:
+    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())

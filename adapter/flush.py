@@ -1,0 +1,262 @@
+"""The story of delivery: take what waits, see who is meant, send it, settle what became of it.
+
+One flush works on a workspace at a time; its lease is renewed while it lives, and whatever it
+writes is written only while it holds the lease. If it dies at any point, nothing is lost: what was
+not settled is still in the outbox, and every event carries the same id when it is sent again.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import secrets
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from adapter.courier import Courier, Report
+from adapter.destinations.base import Destination
+from adapter.errors import Misconfigured, RetryLater, SendError, StoreError
+from adapter.model import Entry
+from adapter.resolver import NO_PERSON, IdentifyBy, Resolution, references, resolve
+from adapter.store.outbox import (
+    CLAIMS_BEFORE_CAUTION,
+    LEASE_MS,
+    Claim,
+    Dead,
+    Outbox,
+    Settlement,
+)
+from adapter.transport import Transport
+
+PAUSE_SECONDS = 60.0
+LONGEST_BACKOFF_SECONDS = 300.0
+TURN_SECONDS = 30.0
+"""How long one job may go on before others get their turn."""
+
+STOP_GRACE_SECONDS = 3.0
+"""How long a request under way may go on after this process was asked to stop."""
+
+READ_ENTRIES = 200
+BYTES_PER_OPERATION = 160
+"""What an operation takes in a request beyond what its entry takes in the outbox, about."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Office:
+    """All that a flush of one workspace works with."""
+
+    workspace: str
+    outbox: Outbox
+    destination: Destination
+    transport: Transport
+    identify_by: IdentifyBy = "id"
+    stop: threading.Event = field(default_factory=threading.Event)
+
+
+def flush(office: Office, job_id: str) -> None:
+    """Deliver what waits in the outbox, if the lease names this job."""
+    outbox = office.outbox
+    claim = outbox.claim(job_id, secrets.token_hex(8))
+    if claim is None:
+        return
+    with _Keeper(office, claim):
+        try:
+            _drain(office, claim)
+        except StoreError:
+            raise  # nothing can be written now; the lease ends by itself
+        except Exception as error:
+            # A fault of ours. Counted as a death of the worker, so that the entry on which it
+            # happens is found and parked instead of holding up all others.
+            outbox.back_off(claim, 1.0, f"adapter fault: {type(error).__name__}", died=True)
+            raise
+
+
+def _drain(office: Office, claim: Claim) -> None:
+    outbox = office.outbox
+    courier = Courier(office.destination, office.transport, office.stop.is_set)
+    reader = _Reader(outbox, office.destination.max_request_bytes)
+    caution, failures = claim.caution, claim.failures
+    if caution > 0 and claim.attempts > CLAIMS_BEFORE_CAUTION:
+        _condemn(office, claim)
+    until = time.monotonic() + TURN_SECONDS
+    while True:
+        if office.stop.is_set():
+            outbox.release(claim)
+            return
+        entries = reader.batch(1 if caution > 0 else READ_ENTRIES * 10)
+        resolution = resolve(
+            entries,
+            outbox.owners(references(entries)),
+            now=int(time.time()),
+            identify_by=office.identify_by,
+        )
+        report = courier.deliver(resolution.operations, failures=failures)
+        if report.trouble is not None and not report.taken and not report.dead:
+            _wait(office, claim, report.trouble, failures)
+            return
+        over = time.monotonic() > until
+        work = _settlement(entries, resolution, report)
+        left = outbox.settle(claim, work, hand_over=over and report.trouble is None)
+        if left is None:
+            _log.warning("lease lost, nothing written", extra={"workspace": office.workspace})
+            return
+        _tell(office, entries, report, left)
+        if report.trouble is not None:
+            _wait(office, claim, report.trouble, 0)
+            return
+        if left == 0 or over:
+            return
+        if not entries:
+            reader.rewind()
+        caution, failures = caution - len(entries), 0
+
+
+def _settlement(entries: Sequence[Entry], resolution: Resolution, report: Report) -> Settlement:
+    """What is finished: entries of which nothing is left to send."""
+    finished = {id(operation) for operation in report.taken}
+    finished.update(id(operation) for operation, _ in report.dead)
+    unfinished = {
+        source
+        for operation in resolution.operations
+        if id(operation) not in finished
+        for source in operation.sources
+    }
+    waiting = {id_ for id_, _ in resolution.waits}
+    done = [entry for entry in entries if entry.id not in unfinished | waiting]
+    sent = {source for operation in report.taken for source in operation.sources}
+    counts = Counter(
+        sent=sum(entry.id in sent for entry in done),
+        events=sum(operation.action == "event" for operation in report.taken),
+        late=resolution.late,
+        shortened=report.shortened,
+        dead=len(report.dead),
+        ignored=resolution.skipped.get(NO_PERSON, 0),
+    )
+    counts.update({f"ignored:{reason}": n for reason, n in resolution.skipped.items()})
+    return Settlement(
+        done=done,
+        dead=[Dead(operation, reason) for operation, reason in report.dead],
+        waits=resolution.waits,
+        owners=resolution.owners,
+        counts=counts,
+    )
+
+
+def _wait(office: Office, claim: Claim, trouble: SendError, failures: int) -> None:
+    """Turn the lease into a backoff; nothing moves until it ends."""
+    if office.stop.is_set():
+        office.outbox.release(claim)
+        return
+    paused = isinstance(trouble, Misconfigured)
+    seconds = PAUSE_SECONDS if paused else _backoff(trouble, failures)
+    office.outbox.back_off(claim, seconds, str(trouble), paused=paused)
+    _log.log(
+        logging.ERROR if paused else logging.WARNING,
+        "delivery paused" if paused else "delivery waits",
+        extra={"workspace": office.workspace, "reason": str(trouble), "seconds": round(seconds, 1)},
+    )
+
+
+def _backoff(trouble: SendError, failures: int) -> float:
+    """Seconds: doubling from 1, with jitter, at least what Retry-After asks for."""
+    doubled = min(2.0 ** min(failures, 16), LONGEST_BACKOFF_SECONDS)
+    jittered = doubled * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, keeps no secret
+    asked = trouble.retry_after if isinstance(trouble, RetryLater) else None
+    return min(max(jittered, asked or 0.0), LONGEST_BACKOFF_SECONDS)
+
+
+def _condemn(office: Office, claim: Claim) -> None:
+    """Park the oldest entry: alone, it has cost the worker its life again and again."""
+    entry = office.outbox.first()
+    if entry is not None:
+        reason = f"the worker died {CLAIMS_BEFORE_CAUTION} times on it"
+        office.outbox.settle(claim, Settlement(condemned=[(entry, reason)]))
+        _log.error("entry parked", extra={"entry": entry, "reason": reason})
+
+
+def _tell(office: Office, entries: Sequence[Entry], report: Report, left: int) -> None:
+    _log.info(
+        "flushed",
+        extra={
+            "workspace": office.workspace,
+            "entries": len(entries),
+            "operations": len(report.taken),
+            "dead": len(report.dead),
+            "left": left,
+        },
+    )
+
+
+class _Reader:
+    """Reads ahead in the outbox and hands out batches that fill one request, about."""
+
+    def __init__(self, outbox: Outbox, request_bytes: int) -> None:
+        self._outbox = outbox
+        self._request_bytes = request_bytes
+        self._ahead: deque[Entry] = deque()
+        self._last = ""
+
+    def rewind(self) -> None:
+        """Begin again at the oldest entry."""
+        self._ahead.clear()
+        self._last = ""
+
+    def batch(self, most: int) -> list[Entry]:
+        """The next entries, at most `most` of them; empty when there are none."""
+        entries: list[Entry] = []
+        size = 0
+        while len(entries) < most:
+            if not self._ahead:
+                self._ahead.extend(self._outbox.read(self._last, min(most, READ_ENTRIES)))
+                if not self._ahead:
+                    break
+                self._last = self._ahead[-1].id
+            entry = self._ahead[0]
+            size += entry.size + BYTES_PER_OPERATION * (1 + len(entry.events))
+            if entries and size > self._request_bytes:
+                break
+            entries.append(self._ahead.popleft())
+        return entries
+
+
+class _Keeper:
+    """Renews the lease while a flush works, and ends its request when it is to stop."""
+
+    def __init__(self, office: Office, claim: Claim) -> None:
+        self._office = office
+        self._claim = claim
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+
+    def _keep(self) -> None:
+        every = LEASE_MS / 3000
+        renewed = asked_to_stop = time.monotonic()
+        while not self._done.wait(0.2):
+            now = time.monotonic()
+            if not self._office.stop.is_set():
+                asked_to_stop = now
+            elif now - asked_to_stop > STOP_GRACE_SECONDS:
+                self._office.transport.abort()
+            if now - renewed < every:
+                continue
+            try:
+                if self._office.outbox.renew(self._claim):
+                    renewed = now
+                    continue
+            except StoreError:
+                if now - renewed < LEASE_MS / 1000:
+                    continue
+            # The outbox is or may be somebody else's now: what we would still send, they send.
+            self._office.transport.abort()
+            return

@@ -1,0 +1,1 @@
+"""Everything that talks to Redis. Nothing outside this package knows a key."""

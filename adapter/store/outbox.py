@@ -1,0 +1,276 @@
+"""The outbox of one workspace: what intake appends and flushes settle, each in one atomic step."""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from redis import Redis
+
+from adapter.jobs import JobTemplate
+from adapter.model import CanonicalEvent, Delivery, Entry, Json, Mapped, Operation, Person
+from adapter.resolver import Owner, Ref
+from adapter.store import refs
+from adapter.store.connection import store_errors
+from adapter.store.scripts import Scripts
+
+LEASE_MS = 10_000
+"""How long a flush that shows no life keeps the outbox. A killed worker delays delivery by this."""
+
+CLAIMS_BEFORE_CAUTION = 3
+"""How often a worker may die on one batch before its entries go one by one."""
+
+CAUTIOUS_ENTRIES = 1_000
+_INDEX = re.compile(r"\[\d+\]")
+WAITED_TOO_LONG = "the order's owner did not become known within 24 hours"
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What became of a webhook: accepted, duplicate, ignored or parked, and how many events of it
+    were new."""
+
+    outcome: str
+    events: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A flush's hold on the outbox, worth something only while the lease holds its token.
+
+    `attempts` counts the claims since something was settled, `caution` the entries that are to go
+    one by one because a worker died on them, `failures` the answers in a row that moved nothing.
+    """
+
+    token: str
+    attempts: int
+    caution: int
+    failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """An operation that the destination refused for good, and why."""
+
+    operation: Operation
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What became of a batch.
+
+    `done` are entries that are finished, dead ones included; `condemned` are ids of entries with
+    the reason why they are parked.
+    """
+
+    done: Sequence[Entry] = ()
+    dead: Sequence[Dead] = ()
+    condemned: Sequence[tuple[str, str]] = ()
+    waits: Sequence[tuple[str, Ref]] = ()
+    owners: Mapping[Ref, Owner] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+class Outbox:
+    """The atomic steps. Every method raises StoreError when Redis does not do it."""
+
+    def __init__(self, redis: Redis, workspace: str, job: JobTemplate) -> None:
+        self._redis = redis
+        self._scripts = Scripts(redis, workspace, job)
+        self._stream = self._scripts.prefix + "outbox"
+
+    def accept(self, mapped: Mapped, raw: bytes) -> Accepted:
+        """Take a mapped delivery in; a delivery that was taken in before changes nothing.
+
+        `raw` is its body, which is kept when the delivery is parked.
+        """
+        delivery = mapped.delivery
+        parked = mapped.outcome == "parked"
+        ignored = mapped.outcome == "ignored"
+        nobody = ""
+        if ignored and mapped.order:
+            nobody = refs.owner("order", delivery.platform, delivery.shop, mapped.order)
+        arguments: list[str | bytes | int] = [
+            "accepted" if mapped.outcome == "mapped" else mapped.outcome,
+            refs.dedupe(delivery),
+            delivery.id,
+            _now(),
+            mapped.reason or "",
+            _dump(delivery.to_json()),
+            _dump(mapped.person.to_json()) if mapped.person is not None else "",
+            mapped.order or "",
+            zlib.compress(raw, 1) if parked else "",
+            nobody,
+            refs.DEDUPE_SECONDS,
+            refs.KEY_SECONDS,
+            refs.OWNER_SECONDS,
+            _dump([_INDEX.sub("[]", left.path) for left in mapped.left_out])
+            if mapped.left_out
+            else "",
+        ]
+        for event in mapped.events:
+            arguments += [refs.business_key(delivery, event), _dump(event.to_json())]
+        with store_errors():
+            outcome, events = self._scripts.call("accept", *arguments)
+        return Accepted(outcome.decode(), events)
+
+    def claim(self, job_id: str, token: str) -> Claim | None:
+        """Take the lease that names the job; None when another flush has or had it."""
+        with store_errors():
+            claimed, attempts, caution, failures = self._scripts.call(
+                "claim", job_id, token, LEASE_MS, CLAIMS_BEFORE_CAUTION, CAUTIOUS_ENTRIES
+            )
+        return Claim(token, attempts, caution, failures) if claimed else None
+
+    def renew(self, claim: Claim) -> bool:
+        """Keep the lease for another LEASE_MS; False when it is somebody else's now."""
+        with store_errors():
+            return bool(self._scripts.call("renew", claim.token, LEASE_MS))
+
+    def read(self, after: str, count: int) -> list[Entry]:
+        """The oldest entries behind the one called `after` ("" for the very first)."""
+        with store_errors():
+            found: Any = self._redis.xrange(self._stream, f"({after}" if after else "-", "+", count)
+        return [_entry(id_.decode(), fields) for id_, fields in found]
+
+    def first(self) -> str | None:
+        """The id of the oldest entry."""
+        with store_errors():
+            found: Any = self._redis.xrange(self._stream, "-", "+", 1)
+        return found[0][0].decode() if found else None
+
+    def owners(self, wanted: Iterable[Ref]) -> dict[Ref, Owner]:
+        """What is remembered of the owners of orders and tokens; unknown ones are left out."""
+        wanted = list(wanted)
+        if not wanted:
+            return {}
+        names = [self._scripts.prefix + _owner_name(ref) for ref in wanted]
+        with store_errors():
+            values: Any = self._redis.mget(names)
+        pairs = zip(wanted, values, strict=True)
+        return {ref: json.loads(value) for ref, value in pairs if value is not None}
+
+    def settle(self, claim: Claim, work: Settlement, *, hand_over: bool = False) -> int | None:
+        """Write down what became of a batch; the entries still in the outbox are counted.
+
+        None when the claim has lost the lease: then nothing was written. With `hand_over` a new
+        job is woken for what is left, so that other workspaces get their turn.
+        """
+        entries = {entry.id: entry for entry in work.done}
+        waits = [
+            [id_, refs.waiting(_owner_name(ref)), str(_second(id_) + refs.WAIT_SECONDS)]
+            for id_, ref in work.waits
+        ]
+        memory = [
+            [_owner_name(ref), _dump(owner), str(refs.OWNER_SECONDS)]
+            for ref, owner in work.owners.items()
+        ]
+        released = [refs.waiting(_owner_name(ref)) for ref in work.owners if ref[0] == "order"]
+        document = {
+            "done": list(entries),
+            "dead": [_dead(dead, entries) for dead in work.dead],
+            "condemned": work.condemned,
+            "waits": waits,
+            "memory": memory,
+            "released": released,
+            "counts": [[name, str(n)] for name, n in work.counts.items() if n],
+            "hand_over": hand_over,
+        }
+        with store_errors():
+            settled, left = self._scripts.call(
+                "settle", claim.token, LEASE_MS, _now(), _dump(document)
+            )
+        return left if settled else None
+
+    def back_off(
+        self, claim: Claim, seconds: float, reason: str, *, paused: bool = False, died: bool = False
+    ) -> bool:
+        """Let everything wait; False when the claim has lost the lease.
+
+        With `died` the flush itself broke, which counts towards caution as a killed worker does.
+        """
+        failures = 0 if died else 1
+        return self._wait(claim, seconds, reason, paused=paused, failures=failures, died=died)
+
+    def release(self, claim: Claim) -> bool:
+        """Give the lease back unused: this process is asked to stop."""
+        return self._wait(claim, 0, "", paused=False, failures=0, died=False)
+
+    def sweep(self, limit: int = 100) -> tuple[int, int]:
+        """Wake what nobody else wakes: (entries in the outbox, entries parked for want of a
+        person)."""
+        now = int(datetime.now(UTC).timestamp())
+        with store_errors():
+            left, parked = self._scripts.call("sweep", _now(), now, WAITED_TOO_LONG, limit)
+        return left, parked
+
+    def _wait(
+        self, claim: Claim, seconds: float, reason: str, *, paused: bool, failures: int, died: bool
+    ) -> bool:
+        with store_errors():
+            return bool(
+                self._scripts.call(
+                    "backoff",
+                    claim.token,
+                    round(seconds * 1000),
+                    reason,
+                    int(datetime.now(UTC).timestamp()),
+                    int(paused),
+                    failures,
+                    int(not died),
+                )
+            )
+
+
+def _dead(dead: Dead, entries: Mapping[str, Entry]) -> list[str]:
+    operation = dead.operation
+    sources = [entries[source] for source in operation.sources if source in entries]
+    record = {
+        "operation": operation.to_json(),
+        "reason": dead.reason,
+        "deliveries": [entry.delivery.to_json() for entry in sources],
+    }
+    if operation.action != "event" or not sources:
+        return [_dump(record), "", ""]
+    delivery = sources[0].delivery
+    event = next(event for event in sources[0].events if event.id == operation.id)
+    return [_dump(record), refs.business_key(delivery, event), delivery.id]
+
+
+def _entry(id_: str, fields: Mapping[bytes, bytes]) -> Entry:
+    events: list[CanonicalEvent] = []
+    while (text := fields.get(b"e%d" % len(events))) is not None:
+        events.append(CanonicalEvent.from_json(json.loads(text)))
+    return Entry(
+        id=id_,
+        size=sum(map(len, fields.values())),
+        delivery=Delivery.from_json(json.loads(fields[b"d"])),
+        person=Person.from_json(json.loads(fields[b"p"])) if fields[b"p"] else None,
+        events=tuple(events),
+        order=fields[b"o"].decode() or None,
+    )
+
+
+def _owner_name(ref: Ref) -> str:
+    kind, platform, shop, value = ref
+    return refs.owner(kind, platform, shop, value)
+
+
+def _second(entry_id: str) -> int:
+    """When an entry came in; Redis builds stream ids from Unix milliseconds."""
+    return int(entry_id.split("-", maxsplit=1)[0]) // 1000
+
+
+def _dump(value: Json) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _now() -> str:
+    """The time as RQ writes it into a job."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

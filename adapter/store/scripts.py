@@ -1,0 +1,69 @@
+"""The Lua steps, loaded once and called by their digest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import NoScriptError
+
+from adapter.jobs import JobTemplate
+
+PICKUP_MS = 15_000
+"""How long a pushed flush job may wait for a worker before another may be pushed."""
+
+# Redis 7 and Valkey: these steps may write although the memory is full, since they are what
+# empties it. `accept` must not: its refusal is the 503 that makes the store try again later.
+_WITHOUT_OOM = "#!lua flags=allow-oom\n"
+_REFUSED_WHEN_FULL = {"accept"}
+_WAKING = {"accept", "settle", "sweep"}
+
+
+class Scripts:
+    """Calls `scripts/<name>.lua` for one workspace.
+
+    Every script gets the workspace's key prefix and builds its keys from it, so Redis Cluster is
+    not supported; neither does RQ support it.
+    """
+
+    def __init__(self, redis: Redis, workspace: str, job: JobTemplate) -> None:
+        self._redis = redis
+        self.prefix = f"adapter:{workspace}:"
+        folder = files("adapter.store") / "scripts"
+        wake = _job_table(job, workspace) + (folder / "wake.lua").read_text()
+        self._scripts = {}
+        for path in folder.iterdir():
+            name = path.name.removesuffix(".lua")
+            if name == "wake":
+                continue
+            text = "" if name in _REFUSED_WHEN_FULL else _WITHOUT_OOM
+            text += wake if name in _WAKING else ""
+            self._scripts[name] = redis.register_script(text + path.read_text())
+
+    def call(self, name: str, *args: str | bytes | int) -> Any:
+        """Run a script; one round trip, two when the server has forgotten the script."""
+        script = self._scripts[name]
+        arguments: Sequence[str | bytes | int] = (script.sha, 1, self.prefix, *args)
+        try:
+            return self._redis.execute_command("EVALSHA", *arguments)  # type: ignore[no-untyped-call]
+        except NoScriptError:
+            self._redis.script_load(script.script)
+            return self._redis.execute_command("EVALSHA", *arguments)  # type: ignore[no-untyped-call]
+
+
+def _job_table(job: JobTemplate, workspace: str) -> str:
+    """JOB as Lua text: what a wake-up writes does not travel with every webhook."""
+    fields = ", ".join(_lua_text(field) for field in job.fields)
+    return (
+        f"local JOB = {{queue = {_lua_text(job.queue_key.encode())}, "
+        f"queues = {_lua_text(job.queues_key.encode())}, "
+        f"prefix = {_lua_text(job.job_prefix.encode())}, "
+        f"workspace = {_lua_text(workspace.encode())}, pickup_ms = {PICKUP_MS}, "
+        f"fields = {{{fields}}}}}\n"
+    )
+
+
+def _lua_text(data: bytes) -> str:
+    return '"' + "".join(f"\\{byte:03d}" for byte in data) + '"'

@@ -1,0 +1,52 @@
+-- Take one delivery in: claim its id, claim its events' business keys, append what is left, wake.
+-- KEYS[1]  the workspace's prefix
+-- ARGV     1 outcome (accepted | ignored | parked), 2 dedupe ref, 3 delivery id, 4 now (ISO),
+--          5 reason, 6 delivery, 7 person, 8 order, 9 body, 10 owner ref to mark as nobody's,
+--          11 seconds a delivery id is remembered, 12 seconds a business key is remembered,
+--          13 seconds an owner is remembered, 14 names of properties left out (JSON list or ""),
+--          then (business key ref, event) pairs
+-- Answers {outcome, events appended}. A second call of the same delivery writes only its count.
+local prefix, counts = KEYS[1], KEYS[1] .. 'counts'
+local outcome, delivery = ARGV[1], ARGV[3]
+
+if not redis.call('SET', prefix .. ARGV[2], outcome, 'NX', 'EX', ARGV[11]) then
+  redis.call('HINCRBY', counts, 'duplicate', 1)
+  return {'duplicate', 0}
+end
+redis.call('HINCRBY', counts, outcome, 1)
+
+if outcome == 'ignored' then
+  redis.call('HINCRBY', counts, 'ignored:' .. ARGV[5], 1)
+  if ARGV[10] ~= '' then
+    redis.call('SET', prefix .. ARGV[10], '{}', 'NX', 'EX', ARGV[13])
+  end
+  return {outcome, 0}
+end
+
+if outcome == 'parked' then
+  redis.call('XADD', prefix .. 'parked', '*', 'd', ARGV[6], 'r', ARGV[5], 'b', ARGV[9])
+  return {outcome, 0}
+end
+
+if ARGV[14] ~= '' then
+  for _, name in ipairs(cjson.decode(ARGV[14])) do
+    redis.call('HINCRBY', counts, 'left_out:' .. name, 1)
+  end
+end
+local entry = {'d', ARGV[6], 'p', ARGV[7], 'o', ARGV[8]}
+local appended = 0
+for i = 15, #ARGV, 2 do
+  local holder = redis.call('SET', prefix .. ARGV[i], delivery, 'NX', 'GET', 'EX', ARGV[12])
+  if holder and holder ~= delivery then
+    redis.call('HINCRBY', counts, 'repeated', 1)
+  else
+    entry[#entry + 1] = 'e' .. appended
+    entry[#entry + 1] = ARGV[i + 1]
+    appended = appended + 1
+  end
+end
+if appended > 0 or ARGV[7] ~= '' then
+  redis.call('XADD', prefix .. 'outbox', '*', unpack(entry))
+  wake(prefix, ARGV[4])
+end
+return {outcome, appended}

@@ -1,0 +1,20 @@
+-- A flush job takes the lease that names it.
+-- KEYS[1] prefix; ARGV 1 job id, 2 token, 3 lease in ms, 4 claims on one batch before caution,
+-- 5 how many entries caution lasts
+-- Answers {claimed, claims since something was settled, entries left of caution, failures}.
+local prefix = KEYS[1]
+local lease, attempts = prefix .. 'lease', prefix .. 'attempts'
+if redis.call('GET', lease) ~= 'job:' .. ARGV[1] then
+  return {0, 0, 0, 0}
+end
+redis.call('SET', lease, 'run:' .. ARGV[2], 'PX', ARGV[3])
+-- A claim that nothing follows is a worker that died. Who dies again and again on one batch is
+-- given its entries one by one, and then the one entry on which it dies shows itself.
+local claims = redis.call('HINCRBY', attempts, 'claims', 1)
+local caution = tonumber(redis.call('HGET', attempts, 'caution') or '0')
+if caution <= 0 and claims > tonumber(ARGV[4]) then
+  redis.call('HSET', attempts, 'claims', 1, 'caution', ARGV[5])
+  claims, caution = 1, tonumber(ARGV[5])
+end
+local failures = tonumber(redis.call('HGET', prefix .. 'trouble', 'failures') or '0')
+return {1, claims, caution, failures}

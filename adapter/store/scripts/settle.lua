@@ -1,0 +1,74 @@
+-- Write down what became of a batch, in one step and only while the token owns the lease.
+-- KEYS[1] prefix; ARGV 1 token, 2 lease in ms, 3 now (ISO), 4 work (JSON):
+--   done      ids of entries that are finished, whatever their end
+--   memory    {ref, value, seconds}: what is to be remembered
+--   dead      {record, business key ref or "", delivery id}: refused operations
+--   waits     {entry id, waiting ref, deadline (Unix)}: entries whose person is not known yet
+--   released  waiting refs whose person is known now
+--   counts    {name, n}
+--   hand_over true: leave the lease to a new job, so that other work gets its turn
+-- Answers {settled, entries still in the outbox}.
+local prefix = KEYS[1]
+local lease, outbox = prefix .. 'lease', prefix .. 'outbox'
+if redis.call('GET', lease) ~= 'run:' .. ARGV[1] then
+  return {0, 0}
+end
+local work = cjson.decode(ARGV[4])
+
+for _, item in ipairs(work.memory) do
+  redis.call('SET', prefix .. item[1], item[2], 'EX', item[3])
+end
+for _, item in ipairs(work.dead) do
+  redis.call('XADD', prefix .. 'dead', '*', 'r', item[1])
+  if item[2] ~= '' and redis.call('GET', prefix .. item[2]) == item[3] then
+    redis.call('DEL', prefix .. item[2])
+  end
+end
+for _, item in ipairs(work.condemned) do
+  local found = redis.call('XRANGE', outbox, item[1], item[1])
+  if found[1] then
+    redis.call('XADD', prefix .. 'parked', '*', 'r', item[2], unpack(found[1][2]))
+    redis.call('XDEL', outbox, item[1])
+    redis.call('HINCRBY', prefix .. 'counts', 'parked', 1)
+  end
+end
+for _, item in ipairs(work.waits) do
+  local found = redis.call('XRANGE', outbox, item[1], item[1])
+  if found[1] then
+    redis.call('RPUSH', prefix .. item[2], cjson.encode(found[1][2]))
+    redis.call('ZADD', prefix .. 'waiting', 'NX', item[3], item[2])
+    redis.call('XDEL', outbox, item[1])
+  end
+end
+for _, ref in ipairs(work.released) do
+  if redis.call('ZREM', prefix .. 'waiting', ref) == 1 then
+    for _, fields in ipairs(redis.call('LRANGE', prefix .. ref, 0, -1)) do
+      redis.call('XADD', outbox, '*', unpack(cjson.decode(fields)))
+    end
+    redis.call('DEL', prefix .. ref)
+  end
+end
+for from = 1, #work.done, 500 do
+  redis.call('XDEL', outbox, unpack(work.done, from, math.min(from + 499, #work.done)))
+end
+for _, item in ipairs(work.counts) do
+  redis.call('HINCRBY', prefix .. 'counts', item[1], item[2])
+end
+
+local attempts = prefix .. 'attempts'
+redis.call('HSET', attempts, 'claims', 0)
+if tonumber(redis.call('HGET', attempts, 'caution') or '0') > 0 then
+  redis.call('HINCRBY', attempts, 'caution', -math.max(1, #work.done + #work.condemned))
+end
+redis.call('DEL', prefix .. 'trouble')
+
+local left = redis.call('XLEN', outbox)
+if left == 0 then
+  redis.call('DEL', lease)
+elseif work.hand_over then
+  redis.call('DEL', lease)
+  wake(prefix, ARGV[3])
+else
+  redis.call('PEXPIRE', lease, ARGV[2])
+end
+return {1, left}

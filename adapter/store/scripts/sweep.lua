@@ -1,0 +1,22 @@
+-- What nobody else wakes: entries without a lease (a crash, a lost job, an ended backoff), and
+-- entries that have waited too long for their person, which are parked.
+-- KEYS[1] prefix; ARGV 1 now (ISO), 2 now (Unix), 3 reason of the parked, 4 how many at the most
+-- Answers {entries in the outbox, entries parked}.
+local prefix = KEYS[1]
+local parked = 0
+for _, ref in ipairs(redis.call('ZRANGEBYSCORE', prefix .. 'waiting', '-inf', ARGV[2], 'LIMIT', 0, ARGV[4])) do
+  for _, fields in ipairs(redis.call('LRANGE', prefix .. ref, 0, -1)) do
+    redis.call('XADD', prefix .. 'parked', '*', 'r', ARGV[3], unpack(cjson.decode(fields)))
+    parked = parked + 1
+  end
+  redis.call('DEL', prefix .. ref)
+  redis.call('ZREM', prefix .. 'waiting', ref)
+end
+if parked > 0 then
+  redis.call('HINCRBY', prefix .. 'counts', 'parked', parked)
+end
+local left = redis.call('XLEN', prefix .. 'outbox')
+if left > 0 then
+  wake(prefix, ARGV[1])
+end
+return {left, parked}

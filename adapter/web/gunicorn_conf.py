@@ -1,0 +1,33 @@
+"""How gunicorn runs the web process. Read by `adapter web`; settings come from the environment.
+
+gevent, because one stalled client must not hold a whole worker: with sync workers two of them
+stopped two workers entirely.
+"""
+
+from __future__ import annotations
+
+import os
+
+from adapter.settings import Settings
+
+_settings = Settings.from_env(os.environ)
+
+wsgi_app = "adapter.app:create()"
+bind = os.environ.get("ADAPTER_BIND", f"0.0.0.0:{_settings.port}")
+workers = _settings.web_concurrency
+worker_class = "gevent"
+worker_connections = 512
+# Stores keep connections open between deliveries; a new one costs them a TLS handshake.
+keepalive = 75
+# A worker that does not even answer its master for so long hangs.
+timeout = 30
+# What is in progress at a SIGTERM takes milliseconds; Heroku kills after 30 s.
+graceful_timeout = 8
+limit_request_line = 4094
+limit_request_fields = 100
+limit_request_field_size = 8190
+accesslog = None
+errorlog = "-"
+loglevel = "warning"
+# Heartbeat files on a disk can block; memory cannot.
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108

@@ -1,0 +1,96 @@
+"""The worker process: an RQ worker that keeps its process, imports and connections.
+
+RQ brings the wake-ups; what is to be done lies in the outbox. A thread sweeps once a second for
+what no wake-up will come for: after a crash, a lost job or an ended backoff.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+from types import FrameType
+
+from redis.exceptions import RedisError
+from rq import Queue, SimpleWorker, get_current_job
+from rq.serializers import JSONSerializer
+
+from adapter.app import build_office
+from adapter.errors import StoreError
+from adapter.flush import Office, flush
+from adapter.jobs import QUEUE
+from adapter.settings import Settings
+from adapter.store.connection import connect
+
+SWEEP_SECONDS = 1.0
+IDLE_SWEEP_SECONDS = 5.0
+IDLE_AFTER_SWEEPS = 60
+# RQ blocks for 15 s less than this on its queue, and its socket waits 10 s more than that.
+WORKER_TTL_SECONDS = 30
+RESTART_SECONDS = 2.0
+
+_log = logging.getLogger(__name__)
+_offices: dict[str, Office] = {}
+
+
+def run_flush(workspace: str) -> None:
+    """The RQ job. Its own id says whether the lease still means it."""
+    job = get_current_job()
+    if job is not None:
+        flush(_offices[workspace], job.id)
+
+
+class _Worker(SimpleWorker):
+    """RQ's worker that does not fork, told to stop together with its flushes."""
+
+    max_connection_wait_time = 5
+
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        for office in _offices.values():
+            office.stop.set()
+        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
+
+
+def run(settings: Settings) -> int:
+    """Work until SIGTERM or SIGINT. Redis may come and go meanwhile."""
+    office = build_office(settings)
+    _offices[office.workspace] = office
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
+    threading.Thread(target=_sweep, args=(office,), name="sweep", daemon=True).start()
+    while not office.stop.is_set():
+        try:
+            _work(settings)
+        except RedisError as error:
+            _log.warning("worker waits for Redis", extra={"reason": type(error).__name__})
+        if not office.stop.wait(0):
+            office.stop.wait(RESTART_SECONDS)
+    office.transport.close()
+    return 0
+
+
+def _work(settings: Settings) -> None:
+    connection = connect(settings.redis_url or "", "worker", max_connections=4)
+    queue = Queue(QUEUE, connection=connection, serializer=JSONSerializer)
+    worker = _Worker(
+        [queue],
+        connection=connection,
+        serializer=JSONSerializer,
+        worker_ttl=WORKER_TTL_SECONDS,
+        log_job_description=False,
+    )
+    worker.log_result_lifespan = False
+    worker.work(logging_level="WARNING")
+
+
+def _sweep(office: Office) -> None:
+    idle = 0
+    while not office.stop.wait(SWEEP_SECONDS if idle < IDLE_AFTER_SWEEPS else IDLE_SWEEP_SECONDS):
+        try:
+            left, parked = office.outbox.sweep()
+        except StoreError:
+            continue
+        idle = 0 if left or parked else idle + 1
+        if parked:
+            _log.error("entries parked", extra={"entries": parked})

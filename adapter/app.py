@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import logging
 import os
+from pathlib import Path
 
 from flask import Flask
 from redis import Redis
 
 from adapter import logs
 from adapter.destinations import DESTINATIONS
-from adapter.errors import StoreError
+from adapter.errors import SettingsError, StoreError
 from adapter.flush import Office
 from adapter.intake import Intake
 from adapter.jobs import flush_job
 from adapter.mapping import load
-from adapter.platforms import load_platforms
-from adapter.settings import Settings
+from adapter.platforms import Platform, load_platforms
+from adapter.settings import Settings, shipped
 from adapter.store.connection import connect
 from adapter.store.health import Health
 from adapter.store.outbox import Outbox
@@ -38,7 +39,7 @@ def create() -> Flask:
 def build_web(settings: Settings) -> Flask:
     """Raises MappingFileError where the mappings hold faults."""
     redis = connect(settings.redis_url or "", "web", max_connections=settings.redis_max_connections)
-    directory = settings.mappings
+    directory = mappings_directory(settings)
     intake = Intake(
         platforms=load_platforms(directory),
         mappings=load(directory),
@@ -48,6 +49,30 @@ def build_web(settings: Settings) -> Flask:
     )
     warn_of_redis(redis)
     return create_app(intake, Health(redis), max_body_bytes=settings.max_body_bytes)
+
+
+def mappings_directory(settings: Settings) -> Path:
+    """Where the mappings lie: MAPPINGS_DIR, else the shipped ones."""
+    return settings.mappings_dirs[0] if settings.mappings_dirs else shipped("mappings")
+
+
+def platforms_of(settings: Settings) -> dict[str, Platform]:
+    """Raises MappingFileError where a profile holds faults."""
+    return load_platforms(mappings_directory(settings))
+
+
+def check_mappings(settings: Settings) -> None:
+    """Raises MappingFileError with every fault, before a process is started that could not live.
+
+    Secrets of none but unknown platforms are a fault as well: every webhook would be a 404.
+    """
+    directory = mappings_directory(settings)
+    load(directory)
+    platforms = load_platforms(directory)
+    if settings.secrets and not settings.secrets.keys() & platforms.keys():
+        raise SettingsError(
+            [f"No webhook secret belongs to a platform in {directory}: {', '.join(platforms)}."]
+        )
 
 
 def build_office(settings: Settings) -> Office:

@@ -41,6 +41,21 @@ class Report:
     trouble: SendError | None = None
 
 
+def pack(destination: Destination, items: Sequence[Item]) -> Iterator[list[Item]]:
+    """The items in order, in as few parts as the destination's limit for a request allows."""
+    part: list[Item] = []
+    size = 0
+    for item in items:
+        fits = destination.size(len(part) + 1, size + len(item.data))
+        if part and fits > destination.max_request_bytes:
+            yield part
+            part, size = [], 0
+        part.append(item)
+        size += len(item.data)
+    if part:
+        yield part
+
+
 class Courier:
     """Delivers operations to one destination. `stopped` is asked before every request."""
 
@@ -67,7 +82,7 @@ class Courier:
                 report.shortened += bool(encoded.shortened)
                 items.append(encoded)
         try:
-            for part in self._packed(items):
+            for part in pack(self._destination, items):
                 if failures >= FAILURES_BEFORE_HALVING:
                     self._isolate(part, report)
                 else:
@@ -75,19 +90,6 @@ class Courier:
         except SendError as trouble:
             report.trouble = trouble
         return report
-
-    def _packed(self, items: Sequence[Item]) -> Iterator[list[Item]]:
-        part: list[Item] = []
-        size = 0
-        for item in items:
-            fits = self._destination.size(len(part) + 1, size + len(item.data))
-            if part and fits > self._destination.max_request_bytes:
-                yield part
-                part, size = [], 0
-            part.append(item)
-            size += len(item.data)
-        if part:
-            yield part
 
     def _carry(self, part: Sequence[Item], report: Report) -> None:
         """Send one request; halve it while it is refused as a whole."""

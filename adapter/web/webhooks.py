@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping
+from typing import cast
 
 from flask import Blueprint, Response, jsonify, request
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
@@ -23,7 +25,7 @@ def blueprint(intake: Intake) -> Blueprint:
         started = time.perf_counter()
         try:
             known = intake.platform(platform)
-            receipt = intake.receive(known, request.headers, _body(), int(time.time()))
+            receipt = intake.receive(known, cast(Mapping[str, str], request.headers), _body(), int(time.time()))
         except AdapterError as error:
             _log.warning(
                 "webhook refused",

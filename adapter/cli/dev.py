@@ -1,0 +1,90 @@
+"""Commands for trying things out: send."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+
+from adapter.errors import SettingsError
+from adapter.settings import Settings
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False))
+@click.option("--platform", required=True, help="Whose webhooks these are, as in `shopify`.")
+@click.option("--topic", required=True, help="What they are about, as in `orders/paid`.")
+@click.option("--to", "url", required=True, help="The adapter's address.")
+@click.option("--secret", help="What to sign with (default: <PLATFORM>_WEBHOOK_SECRET).")
+@click.option("--shop", default="example.myshopify.com", show_default=True)
+@click.option("--id", "delivery_id", help="One delivery id for all, as a store's retries have.")
+@click.option("--count", default=1, show_default=True, type=click.IntRange(1), help="How often.")
+def send(
+    files: tuple[str, ...],
+    platform: str,
+    topic: str,
+    url: str,
+    secret: str | None,
+    shop: str,
+    delivery_id: str | None,
+    count: int,
+) -> None:
+    """Post signed test deliveries, each with an id of its own. Exit 1 if one is not taken."""
+    import requests
+
+    from adapter.app import platforms_of
+    from adapter.model import Delivery
+
+    settings = Settings.from_env(os.environ)
+    known = platforms_of(settings)
+    if platform not in known:
+        raise click.BadParameter(f"there is {', '.join(sorted(known))}", param_hint="--platform")
+    if secret is None:
+        secrets = settings.secrets.get(platform)
+        if not secrets:
+            name = f"{platform.upper()}_WEBHOOK_SECRET"
+            raise SettingsError([f"No secret to sign with: give --secret or set {name}."])
+        secret = secrets[0]
+    target = _target(url, platform)
+    failed = 0
+    with requests.Session() as session:
+        for _ in range(count):
+            for file in files:
+                raw = Path(file).read_bytes()
+                now = time.time()
+                facts = Delivery(
+                    platform=platform,
+                    topic=topic,
+                    id=delivery_id or str(uuid.uuid4()),
+                    shop=shop,
+                    received_at=int(now),
+                    triggered_at=now,
+                )
+                headers = {
+                    "Content-Type": "application/json",
+                    **known[platform].headers_for(facts),
+                    **known[platform].sign(raw, secret),
+                }
+                try:
+                    answer = session.post(target, data=raw, headers=headers, timeout=10)
+                except requests.RequestException as error:
+                    raise click.ClickException(f"{target}: {type(error).__name__}") from None
+                click.echo(f"{answer.status_code} {file} {answer.text.strip()}")
+                failed += not answer.ok
+    if failed:
+        raise SystemExit(1)
+
+
+def _target(url: str, platform: str) -> str:
+    """The webhook's address, of which the host alone is enough."""
+    path = urlsplit(url).path.rstrip("/")
+    return (
+        url if path.endswith(f"/webhooks/{platform}") else f"{url.rstrip('/')}/webhooks/{platform}"
+    )
+
+
+COMMANDS = (send,)

@@ -1,0 +1,54 @@
+"""Raw bytes -> JSON body: exact numbers, well-formed text, an object or nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal
+from typing import NoReturn
+
+from adapter.errors import MalformedError
+from adapter.model import Json
+
+_SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def parse_body(raw: bytes) -> Json:
+    """The object that a body holds; raises MalformedError with the reason.
+
+    Fractions become Decimals. Half a surrogate pair cannot be written as UTF-8 and becomes U+FFFD.
+    """
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise MalformedError(f"the body is not UTF-8: byte {error.start + 1}") from None
+    try:
+        body = json.loads(text, parse_float=Decimal, parse_constant=_refuse)
+        if _SURROGATE_ESCAPE.search(raw):
+            body = _mended(body)
+    except json.JSONDecodeError as error:
+        raise MalformedError(
+            f"the body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
+        ) from None
+    except RecursionError:
+        raise MalformedError("the body is nested too deeply") from None
+    except (ValueError, ArithmeticError):
+        raise MalformedError("the body holds a number that is too long or none at all") from None
+    if not isinstance(body, dict):
+        raise MalformedError("the body is no JSON object")
+    return body
+
+
+def _refuse(_constant: str) -> NoReturn:
+    raise ValueError
+
+
+def _mended(value: Json) -> Json:
+    if isinstance(value, str):
+        return _SURROGATE.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {_mended(name): _mended(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_mended(each) for each in value]
+    return value

@@ -1,0 +1,97 @@
+"""Reads parts of YAML trees: expressions, conditions, sections; every mistake becomes a fault."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
+
+from adapter.errors import Fault
+from adapter.mapping.expressions import (
+    Condition,
+    Expression,
+    compile_condition,
+    compile_text,
+    literal,
+)
+from adapter.mapping.hints import did_you_mean
+from adapter.mapping.parser import ExpressionError
+from adapter.mapping.trees import entries, place_in
+from adapter.mapping.values import is_true
+from adapter.strictyaml import Node
+
+_BARE_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_T = TypeVar("_T")
+
+
+class TreeReader:
+    """Gathers faults and warnings while trees are read; nothing here raises."""
+
+    def __init__(
+        self, texts: Mapping[str, str], faults: list[Fault], warnings: list[Fault]
+    ) -> None:
+        self.texts = texts
+        self.faults = faults
+        self.warnings = warnings
+
+    def expression(self, node: Node, what: str) -> Expression | None:
+        value = node.value
+        if isinstance(value, str):
+            if node.quoted and _BARE_WORD.fullmatch(value):
+                self.warnings.append(
+                    node.fault(
+                        f"{what}: quotes do not make a literal; write {{value: {value}}} "
+                        "or take the quotes away"
+                    )
+                )
+            return self._parsed(node, what, compile_text)
+        return self._literal(node, what)
+
+    def condition(self, node: Node, what: str) -> Condition | None:
+        if isinstance(node.value, str):
+            return self._parsed(node, what, compile_condition)
+        constant = self._literal(node, what)
+        if constant is None:
+            return None
+        evaluate = constant.evaluate
+        return lambda root, delivery: is_true(evaluate(root, delivery))
+
+    def _literal(self, node: Node, what: str) -> Expression | None:
+        if node.value is None:
+            self.fault(node, f"{what}: is empty; expected an expression")
+        elif node.is_sequence:
+            self.fault(node, f"{what}: expected an expression, got a list")
+        elif not node.is_mapping:
+            return literal(node.value)
+        elif set(node.value) == {"value"}:
+            return literal(node.value["value"].plain())
+        else:
+            self.fault(node, f"{what}: expected an expression or {{value: literal}}")
+        return None
+
+    def _parsed(self, node: Node, what: str, compile_: Callable[[str], _T]) -> _T | None:
+        try:
+            return compile_(node.value)
+        except ExpressionError as error:
+            line, column = place_in(self.texts[node.file], node, error.offset)
+            self.faults.append(Fault(node.file, line, column, f"{what}: {error.problem}"))
+            return None
+
+    def section(self, root: Node, name: str, prefix: str = "") -> list[tuple[str, Node, Node]]:
+        node = root.get(name)
+        if node is None or not self.is_mapping(node, prefix + name):
+            return []
+        return list(entries(node))
+
+    def is_mapping(self, node: Node, what: str) -> bool:
+        if not node.is_mapping:
+            self.fault(node, f"{what}: expected a mapping of names to values")
+        return node.is_mapping
+
+    def known(self, node: Node, prefix: str, names: Iterable[str], what: str) -> None:
+        for name, key, _ in entries(node):
+            if name not in names:
+                self.fault(key, f"{prefix}{name}: not {what}{did_you_mean(name, names)}")
+
+    def fault(self, node: Node, message: str) -> None:
+        self.faults.append(node.fault(message))

@@ -1,0 +1,92 @@
+"""Field and expression -> the Setter that evaluates, coerces and notes what was left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from adapter.errors import FieldError
+from adapter.mapping.expressions import Evaluate
+from adapter.mapping.mapper import Frame, Setter, fill
+from adapter.mapping.schema import Field
+from adapter.mapping.types import TYPES, Coerce, to_money, unfit
+from adapter.mapping.values import is_blank, kind
+from adapter.model import Json, LeftOut
+
+Framed = Callable[[Json, Frame], Json]
+
+
+def setter(field: Field, evaluate: Evaluate, path: str) -> Setter:
+    """The setter of a field that holds no items."""
+    coerce: Coerce | Framed = TYPES[field.of].coerce
+    framed = False
+    if field.is_list:
+        coerce, framed = _list(field, TYPES[field.of].coerce, path), True
+    elif field.of == "money":
+        coerce, framed = _presentment if field.name.startswith("presentment_") else _money, True
+    return Setter(field.name, path, evaluate, coerce, framed, not field.optional, field.is_list)
+
+
+def items_setter(field: Field, each: Evaluate, fragment: tuple[Setter, ...], path: str) -> Setter:
+    """The setter of a list of items: every element of `each`, as the fragment says."""
+    return Setter(
+        field.name, path, each, _items(field, fragment, path), True, not field.optional, True
+    )
+
+
+def _money(value: Json, frame: Frame) -> Json:
+    return to_money(value, frame.exponent)
+
+
+def _presentment(value: Json, frame: Frame) -> Json:
+    return to_money(value, frame.presentment_exponent)
+
+
+def _list(field: Field, one: Coerce, path: str) -> Framed:
+    """A list, or a text with commas. Bad elements are left out, each with its own path."""
+
+    def coerce(value: Json, frame: Frame) -> Json:
+        if isinstance(value, str):
+            value = value.split(",")
+        elif not isinstance(value, list):
+            raise unfit(field.type_name, value)
+        found = []
+        for number, element in enumerate(value):
+            if element is None:
+                continue
+            try:
+                typed = one(element)
+            except ValueError as error:
+                frame.left_out.append(LeftOut(f"{path}[{number}]", str(error)))
+                continue
+            if typed is not None:
+                found.append(typed)
+        return found or None
+
+    return coerce
+
+
+def _items(field: Field, fragment: tuple[Setter, ...], path: str) -> Framed:
+    """A bad item loses the list if the event can do without it, else the event."""
+
+    def coerce(value: Json, frame: Frame) -> Json:
+        if not isinstance(value, list):
+            if is_blank(value):
+                return None
+            raise unfit(field.type_name, value)
+        found = []
+        try:
+            for number, element in enumerate(value):
+                if element is None:
+                    continue
+                where = f"{path}[{number}]"
+                if type(element) is not dict:
+                    raise FieldError(where, f"expected item, got {kind(element)}")
+                found.append(fill(fragment, element, frame, where))
+        except FieldError as error:
+            if not field.optional:
+                raise
+            frame.left_out.append(LeftOut(error.path, error.problem))
+            return None
+        return found or None
+
+    return coerce

@@ -1,0 +1,137 @@
+"""Runs the tests inside mapping files and says readably what differs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from adapter.errors import MalformedError
+from adapter.mapping.body import parse_body
+from adapter.mapping.mapper import Mappings
+from adapter.mapping.samples import Sample
+from adapter.model import Delivery, Mapped
+
+TRIGGERED_AT = 1767225600  # 2026-01-01T00:00:00Z
+RECEIVED_AT = TRIGGERED_AT + 2
+SHOP = "shop.example"
+_MOST_DIFFERENCES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One embedded test with all that running it takes."""
+
+    sample: Sample
+    fixture: Path
+    mappings: Mappings
+
+    @property
+    def name(self) -> str:
+        return f"{self.sample.platform} {self.sample.topic}: {self.sample.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A test that does not hold, and the first places that differ."""
+
+    file: str
+    line: int
+    name: str
+    differences: tuple[str, ...]
+
+    def __str__(self) -> str:
+        lines = "".join(f"\n  {difference}" for difference in self.differences)
+        return f"{self.file}:{self.line}: {self.name}{lines}"
+
+
+def cases(mappings: Mappings, fixtures_dir: Path) -> list[Case]:
+    """Every embedded test; fixtures are named relative to `fixtures_dir`."""
+    return [Case(each, fixtures_dir / each.fixture, mappings) for each in mappings.samples]
+
+
+def run(case: Case) -> Failure | None:
+    """None when the test holds."""
+    differences = list(_differences(case))
+    if not differences:
+        return None
+    more = len(differences) - _MOST_DIFFERENCES
+    shown = differences[:_MOST_DIFFERENCES] + ([f"and {more} more"] if more > 0 else [])
+    return Failure(case.sample.file, case.sample.line, case.sample.name, tuple(shown))
+
+
+def _differences(case: Case) -> Iterator[str]:
+    sample = case.sample
+    try:
+        body = sample.change(parse_body(case.fixture.read_bytes()))
+    except OSError as error:
+        yield f"fixture {case.fixture}: {error.strerror}"
+        return
+    except (MalformedError, ValueError) as error:
+        yield f"fixture {case.fixture}: {error}"
+        return
+    delivery = Delivery(
+        platform=sample.platform,
+        topic=sample.topic,
+        id="test",
+        shop=SHOP,
+        received_at=RECEIVED_AT,
+        triggered_at=TRIGGERED_AT,
+    )
+    mapped = case.mappings.apply(delivery, body)
+    left_out = [f"{each.path}: {each.problem}" for each in mapped.left_out]
+    if sample.ignored is not None:
+        yield from _outcome(mapped, "ignored", sample.ignored)
+    elif sample.error is not None:
+        yield from _outcome(mapped, "parked", sample.error)
+    elif mapped.outcome != "mapped":
+        yield f"expected it to be mapped, got {mapped.outcome}: {mapped.reason}"
+    else:
+        yield from _compare(sample.expect, _as_json(mapped), "")
+    if sample.left_out is not None and left_out != list(sample.left_out):
+        yield f"left_out: expected {list(sample.left_out)}, got {left_out}"
+
+
+def _outcome(mapped: Mapped, outcome: str, reason: str) -> Iterator[str]:
+    if mapped.outcome == "mapped":
+        names = ", ".join(event.name for event in mapped.events) or "no event"
+        yield f"expected {outcome}: {reason}, got mapped with {names}"
+    elif (mapped.outcome, mapped.reason) != (outcome, reason):
+        yield f"expected {outcome}: {reason}, got {mapped.outcome}: {mapped.reason}"
+
+
+def _as_json(mapped: Mapped) -> dict[str, Any]:
+    person = mapped.person
+    return {
+        "person": None if person is None else person.to_json(),
+        "events": [event.to_json() for event in mapped.events],
+        "order": mapped.order,
+    }
+
+
+def _compare(expected: Any, got: Any, path: str) -> Iterator[str]:
+    """Objects by the keys that are expected (null: absent), lists in full length and order."""
+    if isinstance(expected, dict) and isinstance(got, dict):
+        for name, value in expected.items():
+            yield from _compare(value, got.get(name), f"{path}.{name}" if path else name)
+    elif isinstance(expected, list) and isinstance(got, list):
+        if len(expected) != len(got):
+            yield f"{path}: expected {len(expected)} elements, got {len(got)}: {_short(got)}"
+        for number, (one, other) in enumerate(zip(expected, got, strict=False)):
+            yield from _compare(one, other, f"{path}[{number}]")
+    elif expected != got or isinstance(expected, bool) != isinstance(got, bool):
+        yield f"{path}: expected {_short(expected)}, got {_short(got)}"
+
+
+def _short(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    if (
+        isinstance(value, list)
+        and value
+        and all(isinstance(e, dict) and "name" in e for e in value)
+    ):
+        return ", ".join(str(each["name"]) for each in value)
+    text = repr(value)
+    return text if len(text) <= 120 else f"{text[:120]}..."

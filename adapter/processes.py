@@ -1,0 +1,23 @@
+"""The processes that make up an adapter, as commands for the supervisor."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from adapter.supervisor import Command
+
+
+def gunicorn() -> list[str]:
+    """The web process."""
+    return [sys.executable, "-m", "gunicorn", "-c", "python:adapter.web.gunicorn_conf"]
+
+
+def commands(environ: Mapping[str, str], output: Path | None = None) -> list[Command]:
+    """Web and worker, in the order in which they are to end: first no more comes in."""
+    worker = [sys.executable, "-m", "adapter", "worker"]
+    return [
+        Command("web", gunicorn(), env=environ, output=output),
+        Command("worker", worker, env=environ, output=output),
+    ]

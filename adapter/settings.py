@@ -1,0 +1,272 @@
+"""What the environment says: read once at start-up, all faults told together.
+
+`Settings.from_env` is the only reader of variables. A blank variable counts as unset, text stays
+text until its setting's own type reads it, and no message repeats a value that may be secret.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final, Literal, cast
+from urllib.parse import urlsplit
+
+from adapter.errors import SettingsError
+
+MIB: Final = 1024 * 1024
+
+TRACK_URLS: Final[Mapping[str, str]] = MappingProxyType(
+    {"us": "https://track.customer.io", "eu": "https://track-eu.customer.io"}
+)
+"""The Track API's host per region of a Customer.io account."""
+
+LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+NEEDS: Final = frozenset({"redis", "customerio", "secrets"})
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One variable of the environment, as the docs list it; `default` is empty for none."""
+
+    name: str
+    default: str
+    meaning: str
+
+
+VARIABLES: Final[tuple[Variable, ...]] = (
+    Variable(
+        "REDIS_URL",
+        "",
+        "Redis or Valkey to keep everything in (redis://, rediss:// or unix://); "
+        "`run` and `up` start an embedded one when it is unset",
+    ),
+    Variable("REDIS_MAX_CONNECTIONS", "8", "most connections to Redis per process"),
+    Variable(
+        "<PLATFORM>_WEBHOOK_SECRET",
+        "",
+        "secret that the platform signs with, as in SHOPIFY_WEBHOOK_SECRET; "
+        "several, comma-separated, while one replaces another",
+    ),
+    Variable(
+        "<PLATFORM>_SHOPS",
+        "",
+        "shop domains to take webhooks from, comma-separated; unset: every shop that signs",
+    ),
+    Variable("CUSTOMERIO_SITE_ID", "", "site id of the Customer.io workspace (Track API)"),
+    Variable("CUSTOMERIO_API_KEY", "", "API key that belongs to the site id"),
+    Variable("CUSTOMERIO_REGION", "us", "where the Customer.io account lives: us or eu"),
+    Variable(
+        "CUSTOMERIO_TRACK_URL", "", "Track API address in place of the region's (tests, sandbox)"
+    ),
+    Variable("MAPPINGS_DIR", "", "directory of mapping files; unset: the shipped ones"),
+    Variable("IDENTIFY_BY", "id", "what identifies a person at Customer.io: id or email"),
+    Variable("MAX_BODY_BYTES", str(8 * MIB), "largest webhook body that is read, in bytes"),
+    Variable("PORT", "8000", "TCP port that the web process listens on"),
+    Variable("WEB_CONCURRENCY", "2", "web processes"),
+    Variable("LOG_LEVEL", "INFO", "least severe level that is logged: " + ", ".join(LOG_LEVELS)),
+    Variable("ADAPTER_DATA_DIR", ".adapter", "directory that the embedded Redis keeps its data in"),
+)
+"""Every variable that is read, in the order of the docs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings, checked. What may hold a secret stays out of the repr.
+
+    `secrets` and `shops` are keyed by platform in lower case; a platform missing from `shops`
+    takes every shop. `mappings_dirs` empty means the shipped mappings: `shipped("mappings")`.
+    """
+
+    redis_url: str | None = field(default=None, repr=False)
+    redis_max_connections: int = 8
+    secrets: Mapping[str, tuple[str, ...]] = field(
+        default_factory=lambda: MappingProxyType({}), repr=False
+    )
+    shops: Mapping[str, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))
+    customerio_site_id: str | None = field(default=None, repr=False)
+    customerio_api_key: str | None = field(default=None, repr=False)
+    customerio_region: Literal["us", "eu"] = "us"
+    customerio_track_url: str = TRACK_URLS["us"]
+    mappings_dirs: tuple[Path, ...] = ()
+    identify_by: Literal["id", "email"] = "id"
+    max_body_bytes: int = 8 * MIB
+    port: int = 8000
+    web_concurrency: int = 2
+    log_level: str = "INFO"
+    data_dir: Path = Path(".adapter")
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str], *, need: Collection[str] = ()) -> Settings:
+        """Reads `environ`; `need` names what the command cannot do without (see NEEDS).
+
+        Raises SettingsError with one sentence for every missing or malformed variable.
+        """
+        if unknown := set(need) - NEEDS:
+            raise ValueError(f"unknown needs: {', '.join(sorted(unknown))}")
+        read = _Reader(environ)
+        region = cast(Literal["us", "eu"], read.choice("CUSTOMERIO_REGION", "us", ("us", "eu")))
+        site_id, api_key = read.credentials(needed="customerio" in need)
+        settings = cls(
+            redis_url=read.redis_url(needed="redis" in need),
+            redis_max_connections=read.integer("REDIS_MAX_CONNECTIONS", 8, 1, 10_000),
+            secrets=read.secrets(needed="secrets" in need),
+            shops=read.shops(),
+            customerio_site_id=site_id,
+            customerio_api_key=api_key,
+            customerio_region=region,
+            customerio_track_url=read.track_url() or TRACK_URLS[region],
+            mappings_dirs=read.mappings_dirs(),
+            identify_by=cast(
+                Literal["id", "email"], read.choice("IDENTIFY_BY", "id", ("id", "email"))
+            ),
+            max_body_bytes=read.integer("MAX_BODY_BYTES", 8 * MIB, 1024, 1024 * MIB),
+            port=read.integer("PORT", 8000, 1, 65_535),
+            web_concurrency=read.integer("WEB_CONCURRENCY", 2, 1, 256),
+            log_level=read.choice("LOG_LEVEL", "INFO", LOG_LEVELS),
+            data_dir=Path(read.text("ADAPTER_DATA_DIR") or ".adapter"),
+        )
+        if "secrets" in need:
+            # An allow-list under a misspelt platform would leave the real one open to every shop.
+            for platform in sorted(settings.shops.keys() - read.platforms("_WEBHOOK_SECRET")):
+                name = platform.upper()
+                read.problems.append(f"{name}_SHOPS is set, but {name}_WEBHOOK_SECRET is not.")
+        if read.problems:
+            raise SettingsError(read.problems)
+        return settings
+
+
+def shipped(name: Literal["mappings", "fixtures"]) -> Path:
+    """The directory of shipped mappings or fixtures: in the wheel, or in the checkout."""
+    package = Path(__file__).resolve().parent
+    inside = package / "_shipped" / name
+    # The wheel's own comes first: beside an installed package stand other people's directories.
+    return inside if inside.is_dir() else package.parent / name
+
+
+class _Reader:
+    """Reads single variables and gathers what is wrong with them in `problems`."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.environ = environ
+        self.problems: list[str] = []
+
+    def text(self, name: str) -> str | None:
+        return self.environ.get(name, "").strip() or None
+
+    def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
+        """One of `allowed`, whatever its case."""
+        text = self.text(name)
+        for value in allowed:
+            if text is not None and text.casefold() == value.casefold():
+                return value
+        if text is not None:
+            self.problems.append(f"{name} must be one of {', '.join(allowed)}, not {text!r}.")
+        return default
+
+    def integer(self, name: str, default: int, least: int, most: int) -> int:
+        text = self.text(name)
+        if text is None:
+            return default
+        # int() would also take "1_000", "+5" and digits of other scripts.
+        if re.fullmatch("[0-9]{1,18}", text) and least <= int(text) <= most:
+            return int(text)
+        self.problems.append(f"{name} must be a whole number from {least} to {most}, not {text!r}.")
+        return default
+
+    def redis_url(self, *, needed: bool) -> str | None:
+        text = self.text("REDIS_URL")
+        if text is None:
+            if needed:
+                self.problems.append("REDIS_URL is not set.")
+            return None
+        try:
+            url = urlsplit(text)
+            sound = bool(url.path) if url.scheme == "unix" else bool(url.hostname)
+            sound = sound and url.port != 0
+        except ValueError:
+            sound = False
+        if not text.startswith(("redis://", "rediss://", "unix://")):
+            self.problems.append("REDIS_URL must start with redis://, rediss:// or unix://.")
+        elif not sound:
+            self.problems.append(
+                "REDIS_URL must name a host, with a port from 1 to 65535 if any, "
+                "or for unix:// a path."
+            )
+        return text
+
+    def credentials(self, *, needed: bool) -> tuple[str | None, str | None]:
+        """Site id and API key. One without the other is a fault even where neither is needed:
+        `run` would take the sandbox for what was meant to be the real workspace."""
+        names = ("CUSTOMERIO_SITE_ID", "CUSTOMERIO_API_KEY")
+        site_id, api_key = values = (self.text(names[0]), self.text(names[1]))
+        for name, value in zip(names, values, strict=True):
+            if value is None and (needed or any(values)):
+                self.problems.append(f"{name} is not set.")
+            elif value is not None and not re.fullmatch("[!-9;-~]+", value):
+                self.problems.append(
+                    f"{name} must be plain letters, digits and signs, without blanks or colons."
+                )
+        return site_id, api_key
+
+    def track_url(self) -> str | None:
+        text = self.text("CUSTOMERIO_TRACK_URL")
+        if text is None:
+            return None
+        try:
+            url = urlsplit(text)
+            sound = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+        except ValueError:
+            sound = False
+        if not sound or url.username is not None or url.query or url.fragment:
+            self.problems.append(
+                "CUSTOMERIO_TRACK_URL must be an http:// or https:// address "
+                "without user, query and fragment."
+            )
+        return text.rstrip("/")
+
+    def platforms(self, suffix: str) -> dict[str, str]:
+        """Platform in lower case ─▶ name of its variable that ends in `suffix` and is not blank."""
+        pattern = re.compile(f"([A-Z][A-Z0-9_]*){suffix}")
+        matches = (pattern.fullmatch(name) for name in sorted(self.environ))
+        return {m[1].lower(): m[0] for m in matches if m and self.text(m[0])}
+
+    def parts(self, name: str) -> list[str]:
+        """The comma-separated elements of `name`; an empty one is a fault."""
+        parts = [part.strip() for part in (self.text(name) or "").split(",")]
+        if not all(parts):
+            self.problems.append(f"{name} holds an empty element between its commas.")
+        return [part for part in parts if part]
+
+    def secrets(self, *, needed: bool) -> Mapping[str, tuple[str, ...]]:
+        names = self.platforms("_WEBHOOK_SECRET")
+        if needed and not names:
+            self.problems.append(
+                "No webhook secret is set: name the platform, as in SHOPIFY_WEBHOOK_SECRET."
+            )
+        return MappingProxyType({p: tuple(self.parts(name)) for p, name in names.items()})
+
+    def shops(self) -> Mapping[str, frozenset[str]]:
+        shops = {}
+        for platform, name in self.platforms("_SHOPS").items():
+            parts = self.parts(name)
+            for part in parts:
+                if "://" in part or re.search(r"\s", part):
+                    self.problems.append(f"{name} must hold bare shop domains, not {part!r}.")
+            shops[platform] = frozenset(part.lower() for part in parts)
+        return MappingProxyType(shops)
+
+    def mappings_dirs(self) -> tuple[Path, ...]:
+        text = self.text("MAPPINGS_DIR")
+        if text is None:
+            return ()
+        dirs = tuple(Path(part) for part in text.split(":") if part)
+        if len(dirs) != 1:
+            self.problems.append("MAPPINGS_DIR must be one directory: overlays are not built yet.")
+        self.problems.extend(
+            f"MAPPINGS_DIR: {str(path)!r} is not a directory." for path in dirs if not path.is_dir()
+        )
+        return dirs

@@ -1,0 +1,1 @@
+"""The sandbox held against contracts/customerio.md."""

@@ -1,0 +1,42 @@
+# Everything a newcomer needs. Python 3.11 or newer, git and make are enough to begin with.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: run test lint bench check clean
+
+run: .venv/run ## everything on this machine, with the sample story (ONCE=1: end after it)
+	$(BIN)/adapter run $(if $(PORT),--port $(PORT)) $(if $(filter-out 0,$(ONCE)),--once)
+
+test: .venv/dev lint check ## every check and test that CI runs
+	$(BIN)/python -m pytest
+
+lint: .venv/dev ## style and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+check: .venv/run ## the mapping files and the tests inside them
+	$(BIN)/adapter check
+
+bench: .venv/dev ## how fast it is on this machine, beside a floor and a naive receiver
+	$(BIN)/python -m bench $(BENCH)
+
+clean: ## what was installed and kept here
+	rm -rf .venv .adapter
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed: make run PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/run: .venv/bin/python pyproject.toml
+	@echo "installing into .venv ..."
+	$(PIP) --editable .
+	@touch $@
+
+.venv/dev: .venv/bin/python pyproject.toml
+	@echo "installing into .venv ..."
+	$(PIP) --editable '.[dev]'
+	@touch $@ .venv/run

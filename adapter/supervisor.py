@@ -170,7 +170,7 @@ class Supervisor:
             child.signal(signal.SIGTERM)
             child.thread.join(self._grace if grace is None else grace)
             if child.thread.is_alive():
-                log.warning("process killed", extra={"process": child.command.name})
+                log.warning("process killed", extra={"command": child.command.name})
                 child.kill()
                 child.thread.join()
 
@@ -207,14 +207,17 @@ class Supervisor:
                 try:
                     child.process = child.command.spawn()
                 except OSError as error:  # no memory, no process left, no room for the output
-                    log.warning("process not started", extra={"process": name, "why": error.errno})
-            status = child.process.wait() if child.process else None
+                    log.warning("process not started", extra={"command": name, "why": error.errno})
+            status = None
+            if child.process is not None:
+                log.info("process started", extra={"command": name, "pid": child.process.pid})
+                status = child.process.wait()
             child.kill()  # what it left behind in its group would hold its port or its lock
             child.process = None
             if self._stopping.is_set():
                 return
             child.deaths += 1
-            fields = {"process": name, "status": status}
+            fields = {"command": name, "status": status}
             if status == UNFIT:
                 log.error("process cannot run with these settings", extra=fields)
                 self._verdicts.put(UNFIT)

@@ -54,7 +54,7 @@ def test_the_data_outlives_the_server(tmp_path):
 
 
 def test_it_is_configured_to_lose_nothing_and_to_be_ours_alone(tmp_path):
-    tmp_path.chmod(0o755)
+    (tmp_path / "valkey").mkdir(mode=0o755)
     with EmbeddedRedis(tmp_path, maxmemory="64mb") as server:
         with client(server.url) as connection:
             found = connection.config_get("*")

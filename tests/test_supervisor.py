@@ -124,8 +124,9 @@ def test_a_stubborn_process_is_killed_with_its_whole_group(pipe):
 
 
 def test_what_a_dead_process_left_behind_is_gone_before_it_comes_back(pipe):
-    body = "if os.fork(): os._exit(7)\n" + STUBBORN
+    body = "say('forks')\nif os.fork(): os._exit(7)\n" + STUBBORN
     with Supervisor([pipe.command("web", body)], delays=(60.0,)) as running:
+        assert pipe.line() == "forks"
         assert set(pipe.rest()) <= {"web up"}  # and then the end, long before the restart
         assert running.pid("web") is None
 
@@ -137,6 +138,14 @@ def test_a_process_that_cannot_run_ends_all(pipe):
     ]
     assert supervise(commands) == supervisor.UNFIT
     assert "no settings" in pipe.rest()
+
+
+def test_a_process_that_cannot_run_is_not_tried_again(pipe):
+    with Supervisor([pipe.command("unfit", "say('up'); os._exit(2)")], delays=(60.0,)) as running:
+        (keeper,) = [thread for thread in threading.enumerate() if thread.name == "unfit"]
+        keeper.join(PATIENCE)
+        assert not keeper.is_alive()
+        assert running.wait() == supervisor.UNFIT
 
 
 def test_programs_that_are_not_there_are_all_named():
@@ -228,6 +237,15 @@ def test_the_children_of_a_killed_supervisor_end(pipe):
     with outer(pipe, IDLE, IDLE) as process:
         process.kill()
     assert sorted(pipe.rest()) == ["web ends", "worker ends"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no other system tells a child")
+def test_a_child_whose_parent_was_gone_too_soon_does_not_begin():
+    argv = supervisor.tethered(["echo", "begun"])
+    between = ["sh", "-c", '"$@"; exit $?', "sh", *argv]  # its parent is the shell, not this test
+    assert subprocess.run(argv, capture_output=True, check=False).stdout == b"begun\n"
+    done = subprocess.run(between, capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (1, b"")
 
 
 def test_the_log_says_what_was_started(pipe, caplog):

@@ -45,9 +45,6 @@ def create_sandbox(
 
     app = Flask("adapter.sandbox", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
-    # An encoded slash is part of an identifier, two of them as well.
-    app.url_map.merge_slashes = False
-    app.url_map.strict_slashes = False
 
     @app.route("/api/<path:_rest>", methods=_METHODS)
     def api(_rest: str) -> Response:

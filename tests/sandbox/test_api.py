@@ -128,11 +128,8 @@ class TestRequests:
             "items": 2,
             "json": {"batch": [identify("1"), identify("2")]},
         }
-        assert (second["path"], second["status"], second["json"]) == (
-            "/api/v1/customers/a%2Fb",
-            400,
-            None,
-        )
+        assert (second["path"], second["status"]) == ("/api/v1/customers/a%2Fb", 400)
+        assert (second["applied"], second["json"]) == (False, None)
 
     def test_a_summary_leaves_the_bodies_out(self, sandbox: Sandbox) -> None:
         sandbox.entity(identify("1"))
@@ -330,14 +327,14 @@ class TestFaults:
         assert sandbox.person()["id"] == "1"
 
     def test_an_answer_that_trickles(self, sandbox: Sandbox) -> None:
-        sandbox.faults({"drip": 0.5})
+        sandbox.faults({"drip": 1.0})
         started = time.monotonic()
         answer = sandbox.call("POST", "/api/v2/entity", json=identify("1"), stream=True)
-        assert time.monotonic() - started < 0.4  # the headers are there long before the body is
+        assert time.monotonic() - started < 0.9  # the headers are there long before the body is
         assert sandbox.person()["id"] == "1"
         pieces = list(answer.iter_content(1))
-        assert time.monotonic() - started >= 0.5
-        assert len(pieces) == int(answer.headers["Content-Length"]) == 5
+        assert time.monotonic() - started >= 1.0
+        assert len(pieces) == int(answer.headers["Content-Length"]) == 10
         assert b"".join(pieces).strip() == b"{}"
 
     def test_a_trickle_of_an_error_with_its_own_body(self, sandbox: Sandbox) -> None:

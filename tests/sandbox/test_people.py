@@ -205,6 +205,9 @@ class TestIdentifiers:
         second = workspace.find(id="2")
         assert second is not None
         assert second.phone == "+31612345678"
+        workspace.identify({"id": "2"}, {"phone": "+31687654321"}, NOW + 1)
+        assert workspace.find(phone="+31612345678") is workspace.find(id="1")
+        assert workspace.find(phone="+31687654321") is second
 
     def test_an_unknown_cio_id_makes_nobody(self, workspace: Workspace) -> None:
         workspace.identify({"cio_id": "ffff"}, {"city": "Delft"})

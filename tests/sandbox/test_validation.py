@@ -223,6 +223,7 @@ def test_version_1(item: dict[str, Any], expected: list[tuple[str, str]]) -> Non
         ("0" * 25 + "O", False),
         ("0" * 25 + "\n", False),
         ("0" * 25 + "\u0661", False),  # a digit to Unicode only
+        ("0" * 25 + "\u212a", False),  # the Kelvin sign, whose lower case is k
         (0, False),
         (None, False),
     ],

@@ -114,9 +114,12 @@ class Schema:
                 type_name = field.type_name + ("?" if field.optional else "")
                 lines.append(f"  {field.name:<{width}}{type_name:<15}{field.about}".rstrip())
             lines.append("")
-        flat = ", ".join(f"{name} ({key})" for name, key in self.flat.items())
-        lines += [f"every event with items: {flat}", ""]
-        return "\n".join(lines)
+        lines.append("every event with items")
+        lines += [
+            f"  {name:<{width}}list of text?  `{key}` of all items."
+            for name, key in self.flat.items()
+        ]
+        return "\n".join(lines) + "\n"
 
 
 def _object(fields: tuple[Field, ...], *, closed: bool = True) -> dict[str, Any]:

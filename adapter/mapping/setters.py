@@ -23,7 +23,8 @@ def setter(field: Field, evaluate: Evaluate, path: str) -> Setter:
         coerce, framed = _list(field, TYPES[field.of].coerce, path), True
     elif field.of == "money":
         coerce, framed = _presentment if field.name.startswith("presentment_") else _money, True
-    return Setter(field.name, path, evaluate, coerce, framed, not field.optional, field.is_list)
+    required = not field.optional and field.source == "mapping"
+    return Setter(field.name, path, evaluate, coerce, framed, required, field.is_list)
 
 
 def items_setter(field: Field, each: Evaluate, fragment: tuple[Setter, ...], path: str) -> Setter:

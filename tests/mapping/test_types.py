@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from adapter.mapping.iso import COUNTRIES, CURRENCIES
 from adapter.mapping.types import TYPES, to_money, to_time
 
-HUGE = 10**5000  # more digits than Python turns into text
+from .strategies import ANY_JSON
 
 TYPED: dict[str, list[tuple[Any, Any]]] = {
     "id": [
@@ -76,7 +76,6 @@ BAD: dict[str, list[tuple[Any, str]]] = {
     "id": [
         (True, "expected id, got a boolean"),
         (Decimal("1.0"), "expected id, got a number"),
-        (HUGE, "expected id, got a number"),
         ([1], "expected id, got a list"),
         ({"id": 1}, "expected id, got an object"),
         ("gid://shopify/", "expected id, got text"),
@@ -116,10 +115,11 @@ BAD: dict[str, list[tuple[Any, str]]] = {
         ({"amount": "1.00"}, "expected money, got an object"),
         (Decimal("1E+999999"), "expected money, got 1E+999999"),
         ("9" * 16, "expected money, got '9999999999999999'"),
-        (HUGE, "expected money, got a number"),
     ],
-    "number": [("many", "expected number, got 'many'"), (2**54, "expected number, got 1801439850948"
-               "1984")],
+    "number": [
+        ("many", "expected number, got 'many'"),
+        (2**54, "expected number, got 18014398509481984"),
+    ],
     "integer": [
         ("1.5", "expected integer, got '1.5'"),
         (Decimal("1.5"), "expected integer, got 1.5"),
@@ -144,7 +144,10 @@ BAD: dict[str, list[tuple[Any, str]]] = {
         (978, "expected currency, got 978"),
     ],
     "country": [("UK", "expected country, got 'UK'"), (["DE"], "expected country, got a list")],
-    "timezone": [("(GMT+01:00) Berlin", "expected timezone, got text"), (1, "expected timezone, got a number")],
+    "timezone": [
+        ("(GMT+01:00) Berlin", "expected timezone, got text"),
+        (1, "expected timezone, got a number"),
+    ],
     "url": [
         ("/products/tea", "expected url, got text"),
         ("ftp://acme.example", "expected url, got text"),
@@ -153,7 +156,7 @@ BAD: dict[str, list[tuple[Any, str]]] = {
         ("javascript:alert(1)", "expected url, got text"),
         ("http://[", "expected url, got text"),
     ],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(
@@ -172,6 +175,12 @@ def test_bad(name: str, value: Any, problem: str) -> None:
     with pytest.raises(ValueError) as error:
         TYPES[name].coerce(value)
     assert str(error.value) == problem
+
+
+@pytest.mark.parametrize("name", sorted(set(TYPES)))
+def test_a_number_with_more_digits_than_python_writes(name: str) -> None:
+    with pytest.raises(ValueError, match=f"^expected {name}, got a number"):
+        TYPES[name].coerce(10**5000)
 
 
 def test_every_type_has_rows() -> None:
@@ -205,10 +214,7 @@ def test_money_is_exact(units: int, exponent: int) -> None:
     assert Decimal(json.dumps(to_money(Decimal(text), exponent))) == Decimal(text)
 
 
-@given(
-    st.datetimes(datetime(1, 1, 3), datetime(9999, 12, 29)),
-    st.integers(-24 * 60 + 1, 24 * 60 - 1),
-)
+@given(st.datetimes(), st.integers(-24 * 60 + 1, 24 * 60 - 1))
 def test_any_time_with_any_offset_is_the_same_second(moment: datetime, minutes: int) -> None:
     aware = moment.replace(tzinfo=timezone(timedelta(minutes=minutes)))
     seconds, rest = divmod(aware - datetime(1970, 1, 1, tzinfo=UTC), timedelta(seconds=1))
@@ -222,29 +228,16 @@ def test_ids_of_any_size_are_unharmed(number: int) -> None:
     assert TYPES["id"].coerce(f"gid://shopify/Order/{number}") == str(number)
 
 
-ANY = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.decimals()
-    | st.text(alphabet=st.characters(codec=None)),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=5,
-)
-
-
-@given(st.sampled_from(sorted(TYPES)), ANY)
+@given(st.sampled_from(sorted(TYPES)), ANY_JSON)
 def test_whatever_comes_out_comes_out_again(name: str, value: Any) -> None:
     """No value breaks a type, and a typed value is typed already."""
     coerce = TYPES[name].coerce
     try:
         typed = coerce(value)
-    except ValueError as problem:
-        assert str(problem).startswith("expected ")
-    else:
-        if typed is not None and not isinstance(typed, float) and name != "time":
-            assert coerce(typed) == typed
+    except ValueError:
+        return
+    if typed is not None and name != "time":
+        assert coerce(typed) == typed
 
 
 def test_the_countries_are_those_of_the_time_zone_database() -> None:

@@ -19,7 +19,8 @@ def explain(
     outcome: str = mapped.outcome
     reason = mapped.reason
     requests: list[Json] = []
-    if mapped.outcome == "mapped":
+    events = mapped.events
+    if mapped.outcome == "mapped" and mapped.person is not None:
         entry = Entry("0-0", delivery, mapped.person, mapped.events, mapped.order)
         resolution = resolve([entry], {}, now=delivery.received_at, identify_by=identify_by)
         encoded = [destination.encode(operation) for operation in resolution.operations]
@@ -34,7 +35,7 @@ def explain(
                 }
             )
         for skipped in resolution.skipped:
-            outcome, reason = "ignored", skipped
+            outcome, reason, events = "ignored", skipped, ()
         for _, (_, _, _, order) in resolution.waits:
             reason = f"waits until order {order} says whose it is"
     return {
@@ -47,6 +48,6 @@ def explain(
             "shop": delivery.shop,
         },
         "person": None if mapped.person is None else mapped.person.to_json(),
-        "events": [event.to_json() for event in mapped.events],
+        "events": [event.to_json() for event in events],
         "requests": requests,
     }

@@ -104,9 +104,9 @@ class LeftOut:
 class Mapped:
     """What a mapping made of one delivery.
 
-    `person` is None where the mapping has no person at all, because the body cannot name one
-    (refunds). `order` is the platform's id of the order that the body is about: its owner is
-    remembered under it, and bodies without a person find theirs by it.
+    `order` is the platform's id of the order that the body is about: its owner is remembered under
+    it, and bodies that name nobody and no token (refunds) are about that owner. `person` is None
+    only where nothing was mapped.
     """
 
     outcome: Literal["mapped", "ignored", "parked"]
@@ -122,13 +122,12 @@ class Mapped:
 class Entry:
     """A mapped delivery as it waits in the outbox; `id` is its place in the stream.
 
-    `person` is None where the body cannot name one (refunds): the order's owner is meant. `size`
-    is what it takes as stored, in bytes.
+    `size` is what it takes as stored, in bytes.
     """
 
     id: str
     delivery: Delivery
-    person: Person | None
+    person: Person
     events: tuple[CanonicalEvent, ...]
     order: str | None = None
     size: int = 0

@@ -53,7 +53,7 @@ def references(entries: Iterable[Entry]) -> set[Ref]:
     """What memory must be asked for before `resolve` can run."""
     found: set[Ref] = set()
     for entry in entries:
-        if entry.person is None or not entry.person.named:
+        if not entry.person.named:
             found.update(_refs(entry))
     return found
 
@@ -69,7 +69,7 @@ def resolve(
     entries = tuple(entries)
     learned: dict[Ref, Owner] = {}
     for entry in entries:
-        if entry.person is not None and entry.person.named:
+        if entry.person.named:
             learned.update(dict.fromkeys(_refs(entry), _owner(entry.person)))
 
     waits: list[tuple[str, Ref]] = []
@@ -79,7 +79,8 @@ def resolve(
     late = 0
     for entry in entries:
         owner = _find(entry, memory, learned)
-        if owner is None and entry.person is None and entry.order is not None:
+        if owner is None and entry.order is not None and not entry.person.tokens:
+            # It names nobody and no token, because it cannot: the order's owner is meant.
             waits.append((entry.id, _ref("order", entry.delivery, entry.order)))
             continue
         if not owner:
@@ -92,7 +93,7 @@ def resolve(
             learned.setdefault(_ref("order", entry.delivery, entry.order), owner)
         who = _identifier(owner, identify_by)
         # An anonymous body says nothing of its owner's contacts, which may have changed since.
-        if entry.person is not None and (entry.person.named or entry.person.attributes):
+        if entry.person.named or entry.person.attributes:
             identifies.setdefault(who, []).append((entry.person, entry.id))
         for event in entry.events:
             events.append(_event(event, who, entry.id))
@@ -104,8 +105,7 @@ def resolve(
 
 
 def _refs(entry: Entry) -> list[Ref]:
-    tokens = entry.person.tokens if entry.person is not None else {}
-    found = [_ref(kind, entry.delivery, value) for kind, value in tokens.items()]
+    found = [_ref(kind, entry.delivery, value) for kind, value in entry.person.tokens.items()]
     if entry.order is not None:
         found.append(_ref("order", entry.delivery, entry.order))
     return found
@@ -117,7 +117,7 @@ def _ref(kind: str, delivery: Delivery, value: str) -> Ref:
 
 def _find(entry: Entry, memory: Mapping[Ref, Owner], learned: Mapping[Ref, Owner]) -> Owner | None:
     """The entry's own person, else the owner of what it names; None where nothing is known."""
-    if entry.person is not None and entry.person.named:
+    if entry.person.named:
         return _owner(entry.person)
     best: Owner | None = None
     for ref in _refs(entry):

@@ -18,6 +18,9 @@ import yaml
 
 from adapter.errors import Fault
 
+# libyaml's scanner, where the wheel has it: it alone takes `{a: x ?? y}`, and it is fast.
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 _NULL = {"", "~", "null", "Null", "NULL"}
 _TRUE = {"true", "True", "TRUE"}
 _FALSE = {"false", "False", "FALSE"}
@@ -87,7 +90,7 @@ def parse(text: str, file: str, faults: list[Fault]) -> Node | None:
     the caller can go on and report more.
     """
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        root = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
@@ -128,7 +131,7 @@ def _convert(
     if isinstance(raw, yaml.SequenceNode):
         elements = tuple(_convert(element, file, faults, inside) for element in raw.value)
         return Node(elements, file, line, column)
-    if isinstance(raw, yaml.ScalarNode) and raw.style is not None:
+    if isinstance(raw, yaml.ScalarNode) and raw.style:  # plain is None, or '' of libyaml
         return Node(raw.value, file, line, column, quoted=True)
     return Node(_scalar(raw.value), file, line, column)
 

@@ -140,6 +140,7 @@ class PlatformCompiler(TreeReader):
                 for name, _, node in self.section(root, "tokens", "person.")
             ),
             attributes=_present(attributes.values()),
+            names=any(root.get(name) is not None for name in ("id", "email", "phone")),
             currency=attributes.get("currency"),
         )
 

@@ -71,13 +71,18 @@ class Flat(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PersonPlan:
-    """Whom a body is about. A bad id parks, bad contacts are left out."""
+    """Whom a body is about. A bad id parks, bad contacts are left out.
+
+    `names` says whether the mapping looks for somebody at all: a body that cannot name anybody (a
+    refund) is about the owner of its order, one that could and does not is about nobody.
+    """
 
     id: Setter | None = None
     contacts: tuple[Setter, ...] = ()
     as_of: Setter | None = None
     tokens: tuple[Setter, ...] = ()
     attributes: tuple[Setter, ...] = ()
+    names: bool = False
     currency: Setter | None = None
 
 
@@ -158,8 +163,9 @@ def _apply(plan: Plan, body: dict[str, Json], frame: Frame, version: int) -> Map
             return Mapped("ignored", delivery, reason)
     person = _person(plan.person, body, frame)
     order = plan.order.get(body, frame) if plan.order else None
-    if not (person.named or person.tokens or order):
-        return Mapped("ignored", delivery, "no_person", left_out=tuple(frame.left_out))
+    if not (person.named or person.tokens) and (plan.person.names or order is None):
+        left_out = tuple(frame.left_out)
+        return Mapped("ignored", delivery, "no_person", order=order, left_out=left_out)
     events = []
     for event in plan.events:
         for path, condition in event.when:

@@ -251,7 +251,7 @@ def _entry(id_: str, fields: Mapping[bytes, bytes]) -> Entry:
         id=id_,
         size=sum(map(len, fields.values())),
         delivery=Delivery.from_json(json.loads(fields[b"d"])),
-        person=Person.from_json(json.loads(fields[b"p"])) if fields[b"p"] else None,
+        person=Person.from_json(json.loads(fields[b"p"])),
         events=tuple(events),
         order=fields[b"o"].decode() or None,
     )

@@ -15,7 +15,7 @@ def create_app(intake: Intake, store: Health, *, max_body_bytes: int) -> Flask:
     """The application; everything it works with comes in, so tests and tools can make their own."""
     app = Flask("adapter", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = max_body_bytes
-    app.register_blueprint(webhooks.blueprint(intake))
+    app.register_blueprint(webhooks.blueprint(intake, max_body_bytes=max_body_bytes))
     app.register_blueprint(health.blueprint(store))
 
     @app.errorhandler(DeliveryError)
@@ -27,7 +27,11 @@ def create_app(intake: Intake, store: Health, *, max_body_bytes: int) -> Flask:
         return jsonify(error=f"not stored, send it again: {error}"), 503, {"Retry-After": "5"}
 
     @app.errorhandler(HTTPException)
-    def refuse(error: HTTPException) -> tuple[Response, int]:
-        return jsonify(error=error.name), error.code or 500
+    def refuse(error: HTTPException) -> Response:
+        # Its own response, because a 405 says in a header what would be allowed.
+        answer = Response.force_type(error.get_response())
+        answer.data = jsonify(error=error.name).data
+        answer.content_type = "application/json"
+        return answer
 
     return app

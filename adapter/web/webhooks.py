@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from flask import Blueprint, Response, jsonify, request
-from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
+from gunicorn.http.errors import ParseException
 
 from adapter.errors import AdapterError, DeliveryError, MalformedError, TooLargeError
 from adapter.intake import Intake
@@ -16,7 +16,7 @@ from adapter.intake import Intake
 _log = logging.getLogger(__name__)
 
 
-def blueprint(intake: Intake) -> Blueprint:
+def blueprint(intake: Intake, *, max_body_bytes: int) -> Blueprint:
     """The route that stores register as their webhook target."""
     routes = Blueprint("webhooks", __name__)
 
@@ -25,7 +25,9 @@ def blueprint(intake: Intake) -> Blueprint:
         started = time.perf_counter()
         try:
             known = intake.platform(platform)
-            receipt = intake.receive(known, cast(Mapping[str, str], request.headers), _body(), int(time.time()))
+            receipt = intake.receive(
+                known, cast(Mapping[str, str], request.headers), _body(), int(time.time())
+            )
         except AdapterError as error:
             _log.warning(
                 "webhook refused",
@@ -54,12 +56,24 @@ def blueprint(intake: Intake) -> Blueprint:
     return routes
 
 
-def _body() -> bytes:
-    """The raw bytes, refused before they are read where their length is known to be too much."""
+def _body(most: int) -> bytes:
+    """The raw bytes, refused before they are read where their length is known to be too much.
+
+    Read past werkzeug, which ends a chunked body at the limit and takes a cut one for a whole one
+    where the server (as gunicorn does) marks the end of its input.
+    """
+    length = request.content_length
+    if length is not None and length > most:
+        raise TooLargeError("the body is too large")
+    if length is None and not request.environ.get("wsgi.input_terminated"):
+        return b""
     try:
-        return request.get_data(cache=False)
-    except RequestEntityTooLarge:
-        raise TooLargeError("the body is too large") from None
-    except (ClientDisconnected, OSError, ValueError):
-        # gunicorn raises its own kinds of OSError and ValueError for bad chunks and cut bodies.
+        raw: bytes = request.environ["wsgi.input"].read(most + 1 if length is None else length)
+    except (OSError, ValueError, ParseException):
+        # What gunicorn raises for bad chunks and for a connection that broke.
         raise MalformedError("the body did not arrive whole") from None
+    if len(raw) > most:
+        raise TooLargeError("the body is too large")
+    if length is not None and len(raw) < length:
+        raise MalformedError("the body did not arrive whole")
+    return raw

@@ -237,14 +237,18 @@ def test_ignored(mappings: Mappings, changes: dict[str, Any], reason: str) -> No
 @pytest.mark.parametrize(
     "changes",
     [
-        {"customer": None},  # the order is known
         {"customer": {"email": "a@x.com"}, "id": None, "draft": True},
         {"customer": {"phone": "+15550109999"}, "id": None, "draft": True},
         {"customer": None, "id": None, "cart": "c1", "draft": True},
     ],
 )
-def test_a_name_a_token_or_an_order_is_enough(mappings: Mappings, changes: dict[str, Any]) -> None:
+def test_a_name_or_a_token_is_enough(mappings: Mappings, changes: dict[str, Any]) -> None:
     assert mapped(mappings, **changes).outcome == "mapped"
+
+
+def test_a_sale_of_nobody_says_which_order_it_was(mappings: Mappings) -> None:
+    result = mapped(mappings, customer=None)
+    assert (result.outcome, result.reason, result.order) == ("ignored", "no_person", str(BODY["id"]))
 
 
 # --- events
@@ -387,6 +391,13 @@ def test_optional_items_with_a_bad_one_are_left_out_whole(apply: Apply) -> None:
         LeftOut("order_refunded.items[1].price", "expected money, got 'free'"),
     )
     assert "items" not in result.events[0].properties
+
+
+def test_a_body_that_cannot_name_anybody_is_about_the_owner_of_its_order(apply: Apply) -> None:
+    result = apply(REFUNDS, {"id": 1})
+    assert (result.outcome, result.order, len(result.events)) == ("mapped", "1", 1)
+    assert result.person is not None
+    assert not result.person.named
 
 
 def test_optional_items_that_are_empty_are_absent(apply: Apply) -> None:

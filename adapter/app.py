@@ -15,7 +15,7 @@ from adapter.errors import SettingsError, StoreError
 from adapter.flush import Office
 from adapter.intake import Intake
 from adapter.jobs import flush_job
-from adapter.mapping import load
+from adapter.mapping import Mappings, load
 from adapter.platforms import Platform, load_platforms
 from adapter.settings import Settings, shipped
 from adapter.store.connection import connect
@@ -41,8 +41,8 @@ def build_web(settings: Settings) -> Flask:
     redis = connect(settings.redis_url or "", "web", max_connections=settings.redis_max_connections)
     directory = mappings_directory(settings)
     intake = Intake(
-        platforms=load_platforms(directory),
-        mappings=load(directory),
+        platforms=load_profiles(directory),
+        mappings=load_mappings(directory),
         outbox=Outbox(redis, WORKSPACE, flush_job(WORKSPACE)),
         secrets=settings.secrets,
         shops=settings.shops,
@@ -56,9 +56,22 @@ def mappings_directory(settings: Settings) -> Path:
     return settings.mappings_dirs[0] if settings.mappings_dirs else shipped("mappings")
 
 
-def platforms_of(settings: Settings) -> dict[str, Platform]:
-    """Raises MappingFileError where a profile holds faults."""
-    return load_platforms(mappings_directory(settings))
+def load_mappings(directory: Path) -> Mappings:
+    """The mappings of a directory, with the shipped contract where it has none of its own.
+
+    Raises MappingFileError with every fault.
+    """
+    return load(directory, contract=shipped("mappings") / "schema.yml")
+
+
+def load_profiles(directory: Path) -> dict[str, Platform]:
+    """The platforms of a directory; a folder without a profile has the shipped one of its name.
+
+    Raises MappingFileError with every fault.
+    """
+    own = load_platforms(directory)
+    known = load_platforms(shipped("mappings"))
+    return {**{name: known[name] for name in known if (directory / name).is_dir()}, **own}
 
 
 def check_mappings(settings: Settings) -> None:
@@ -67,8 +80,8 @@ def check_mappings(settings: Settings) -> None:
     Secrets of none but unknown platforms are a fault as well: every webhook would be a 404.
     """
     directory = mappings_directory(settings)
-    load(directory)
-    platforms = load_platforms(directory)
+    load_mappings(directory)
+    platforms = load_profiles(directory)
     if settings.secrets and not settings.secrets.keys() & platforms.keys():
         raise SettingsError(
             [f"No webhook secret belongs to a platform in {directory}: {', '.join(platforms)}."]

@@ -18,7 +18,7 @@ import requests
 from rich.console import Console
 from rich.table import Table
 
-from adapter.app import check_mappings, platforms_of
+from adapter.app import check_mappings, load_profiles, mappings_directory
 from adapter.embedded import EmbeddedRedis
 from adapter.errors import SettingsError
 from adapter.processes import commands
@@ -38,7 +38,7 @@ def demo(settings: Settings, *, port: int, once: bool) -> int:
     The story goes to the sandbox or to a stand-in on this machine, never to a real workspace.
     Returns the exit code: 1 when something of the story did not arrive.
     """
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     check_mappings(settings)
     real = settings.customerio_site_id is not None and not _is_local(settings.customerio_track_url)
     if real and once:
@@ -105,7 +105,7 @@ def _run(
 def _play(url: str, api: str, secret: str, settings: Settings, console: Console) -> bool:
     """Send every chapter twice, wait for what must come of it, and show it."""
     story = tell(shipped("fixtures"), datetime.now(UTC))
-    platform = platforms_of(settings)[PLATFORM]
+    platform = load_profiles(mappings_directory(settings))[PLATFORM]
     sent = Table("webhook", "sent", "answer", title="What the store sent", title_justify="left")
     complete = True
     with requests.Session() as session:
@@ -141,6 +141,8 @@ def _play(url: str, api: str, secret: str, settings: Settings, console: Console)
 def _show(person: Mapping[str, Any], console: Console) -> None:
     name = f"Person {person['id']} as Customer.io has them"
     attributes = Table("attribute", "value", title=name, title_justify="left")
+    for attribute in ("email", "phone"):
+        attributes.add_row(attribute, str(person.get(attribute)))
     for attribute, value in sorted(person["attributes"].items()):
         attributes.add_row(attribute, str(value))
     console.print(attributes)

@@ -25,20 +25,19 @@ def check(directory: Path | None) -> None:
     DIR holds the mappings (default: MAPPINGS_DIR, else the shipped ones). Fixtures are looked for
     in `fixtures` beside it, else among the shipped ones. Exit 1 if anything is wrong.
     """
-    from adapter.app import mappings_directory
-    from adapter.mapping import load, suite
-    from adapter.platforms import load_platforms
+    from adapter.app import load_mappings, load_profiles, mappings_directory
+    from adapter.mapping import suite
 
     directory = directory or mappings_directory(Settings.from_env(os.environ))
     beside = directory.resolve().parent / "fixtures"
     faults: list[Fault] = []
     mappings = None
     try:
-        mappings = load(directory)
+        mappings = load_mappings(directory)
     except MappingFileError as error:
         faults += error.faults
     try:
-        load_platforms(directory)
+        load_profiles(directory)
     except MappingFileError as error:
         faults += error.faults
     for fault in sorted(faults):
@@ -71,14 +70,14 @@ def explain(platform: str, topic: str, file: str, as_json: bool, shop: str) -> N
 
     FILE holds the body, - is standard input.
     """
-    from adapter.app import mappings_directory
+    from adapter.app import load_mappings, mappings_directory
     from adapter.destinations import DESTINATIONS
     from adapter.explain import explain as explained
-    from adapter.mapping import load, parse_body
+    from adapter.mapping import parse_body
     from adapter.model import Delivery
 
     settings = Settings.from_env(os.environ)
-    mappings = load(mappings_directory(settings))
+    mappings = load_mappings(mappings_directory(settings))
     if platform not in mappings.platforms():
         raise click.BadParameter(
             f"there is {', '.join(mappings.platforms())}", param_hint="PLATFORM"
@@ -126,10 +125,9 @@ def _facts(values: dict[str, Any]) -> list[str]:
 @click.option("--json", "as_json", is_flag=True, help="As JSON Schema 2020-12.")
 def schema(as_json: bool) -> None:
     """Print the canonical contract: every event, property and person attribute."""
-    from adapter.app import mappings_directory
-    from adapter.mapping import load
+    from adapter.app import load_mappings, mappings_directory
 
-    contract = load(mappings_directory(Settings.from_env(os.environ))).schema
+    contract = load_mappings(mappings_directory(Settings.from_env(os.environ))).schema
     click.echo(json.dumps(contract.to_json_schema(), indent=2) if as_json else contract.to_table())
 
 

@@ -79,10 +79,13 @@ def run(port: int | None, once: bool) -> None:
 @click.option(
     "--port", default=8010, show_default=True, type=click.IntRange(0, 65535), help="0: a free one."
 )
-@click.option("--site-id", default="sandbox-site", show_default=True)
-@click.option("--api-key", default="sandbox-key", show_default=True)
+@click.option("--site-id", default="sandbox-site", show_default=True, envvar="CUSTOMERIO_SITE_ID")
+@click.option("--api-key", default="sandbox-key", show_default=True, envvar="CUSTOMERIO_API_KEY")
 def sandbox(host: str, port: int, site_id: str, api_key: str) -> None:
     """A stand-in for Customer.io's Track API (v1 and v2), kept in memory.
+
+    It takes the credentials that the worker sends: CUSTOMERIO_SITE_ID and CUSTOMERIO_API_KEY, else
+    sandbox-site and sandbox-key.
 
     See what it holds at /_sandbox/people and /_sandbox/requests; POST /_sandbox/faults tells it to
     fail; DELETE /_sandbox empties it.

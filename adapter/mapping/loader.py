@@ -33,19 +33,24 @@ class Sources:
     texts: dict[str, str] = field(default_factory=dict)
 
 
-def load(directory: Path) -> Mappings:
-    """Read and compile a directory of mappings; raises MappingFileError with all faults."""
+def load(directory: Path, *, contract: Path | None = None) -> Mappings:
+    """Read and compile a directory of mappings; raises MappingFileError with all faults.
+
+    `contract` is the schema file for a directory that has none of its own.
+    """
     faults: list[Fault] = []
-    mappings = compile_sources(read(directory, faults), faults)
+    mappings = compile_sources(read(directory, faults, contract), faults)
     if faults or mappings is None:
         raise MappingFileError(dict.fromkeys(faults))
     return mappings
 
 
-def read(directory: Path, faults: list[Fault]) -> Sources:
+def read(directory: Path, faults: list[Fault], contract: Path | None = None) -> Sources:
     """The YAML trees of all files below a directory."""
     sources = Sources(directory)
     schema = directory / SCHEMA_FILE
+    if contract is not None and not schema.is_file():
+        schema = contract
     if schema.is_file():
         sources.schema = _tree(schema, sources, faults)
     else:

@@ -120,10 +120,11 @@ class Courier:
         """Look for the items on which the destination breaks, by halving.
 
         While nothing at all passes, the destination is down and nobody is to blame: after a
-        descent to one item and back up the search ends.
+        descent to one item and back up the search ends. So it does when the destination goes down
+        in the middle of it.
         """
         suspects: list[Item] = []
-        patience = 2 * len(part).bit_length() + 2
+        most = patience = 2 * len(part).bit_length() + 2
         passed = False
 
         def search(piece: Sequence[Item]) -> None:
@@ -133,9 +134,16 @@ class Courier:
                 passed = True
                 return
             except RetryLater as trouble:
+                left = _unanswered(piece, report)
+                passed = passed or len(left) < len(piece)
                 patience -= 1
-                if self._throttled(trouble) or (not passed and patience <= 0):
+                if self._throttled(trouble):
                     raise
+                if patience <= 0:
+                    if not passed or not self._reachable():
+                        raise
+                    patience = most
+                piece = left
                 if len(piece) == 1:
                     suspects.append(piece[0])
                     return
@@ -171,3 +179,10 @@ class Courier:
         except SendError:
             return False
         return True
+
+
+def _unanswered(piece: Sequence[Item], report: Report) -> list[Item]:
+    """The items that are in neither list of the report yet."""
+    answered = {id(operation) for operation in report.taken}
+    answered.update(id(operation) for operation, _ in report.dead)
+    return [item for item in piece if id(item.operation) not in answered]

@@ -13,13 +13,13 @@ import secrets
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from adapter.courier import Courier, Report
 from adapter.destinations.base import Destination
 from adapter.errors import Misconfigured, RetryLater, SendError, StoreError
-from adapter.model import Entry
+from adapter.model import Entry, Operation
 from adapter.resolver import NO_PERSON, IdentifyBy, Resolution, references, resolve
 from adapter.store.outbox import (
     CLAIMS_BEFORE_CAUTION,
@@ -81,8 +81,8 @@ def _drain(office: Office, claim: Claim) -> None:
     courier = Courier(office.destination, office.transport, office.stop.is_set)
     reader = _Reader(outbox, office.destination.max_request_bytes)
     caution, failures = claim.caution, claim.failures
-    if caution > 0 and claim.attempts > CLAIMS_BEFORE_CAUTION:
-        _condemn(office, claim)
+    if caution > 0 and claim.attempts > CLAIMS_BEFORE_CAUTION and not _condemn(office, claim):
+        return
     until = time.monotonic() + TURN_SECONDS
     while True:
         if office.stop.is_set():
@@ -96,11 +96,11 @@ def _drain(office: Office, claim: Claim) -> None:
             identify_by=office.identify_by,
         )
         report = courier.deliver(resolution.operations, failures=failures)
-        if report.trouble is not None and not report.taken and not report.dead:
+        work = _settlement(entries, resolution, report)
+        if report.trouble is not None and not _moved(work, report):
             _wait(office, claim, report.trouble, failures)
             return
         over = time.monotonic() > until
-        work = _settlement(entries, resolution, report)
         left = outbox.settle(claim, work, hand_over=over and report.trouble is None)
         if left is None:
             _log.warning("lease lost, nothing written", extra={"workspace": office.workspace})
@@ -117,7 +117,10 @@ def _drain(office: Office, claim: Claim) -> None:
 
 
 def _settlement(entries: Sequence[Entry], resolution: Resolution, report: Report) -> Settlement:
-    """What is finished: entries of which nothing is left to send."""
+    """What is finished: entries of which nothing is left to send.
+
+    What is dead of the others comes again with them, and is written down then.
+    """
     finished = {id(operation) for operation in report.taken}
     finished.update(id(operation) for operation, _ in report.dead)
     unfinished = {
@@ -128,23 +131,35 @@ def _settlement(entries: Sequence[Entry], resolution: Resolution, report: Report
     }
     waiting = {id_ for id_, _ in resolution.waits}
     done = [entry for entry in entries if entry.id not in unfinished | waiting]
-    sent = {source for operation in report.taken for source in operation.sources}
+    sent = _sources(report.taken)
+    ends = {entry.id for entry in done}
+    dead = [Dead(one, reason) for one, reason in report.dead if not ends.isdisjoint(one.sources)]
     counts = Counter(
         sent=sum(entry.id in sent for entry in done),
         events=sum(operation.action == "event" for operation in report.taken),
         late=resolution.late,
         shortened=report.shortened,
-        dead=len(report.dead),
+        dead=len(dead),
         ignored=resolution.skipped.get(NO_PERSON, 0),
     )
     counts.update({f"ignored:{reason}": n for reason, n in resolution.skipped.items()})
     return Settlement(
         done=done,
-        dead=[Dead(operation, reason) for operation, reason in report.dead],
+        dead=dead,
         waits=resolution.waits,
         owners=resolution.owners,
         counts=counts,
     )
+
+
+def _moved(work: Settlement, report: Report) -> bool:
+    """Whether an answer of the destination brought an entry to its end."""
+    answered = _sources(report.taken) | _sources(operation for operation, _ in report.dead)
+    return any(entry.id in answered for entry in work.done)
+
+
+def _sources(operations: Iterable[Operation]) -> set[str]:
+    return {source for operation in operations for source in operation.sources}
 
 
 def _wait(office: Office, claim: Claim, trouble: SendError, failures: int) -> None:
@@ -170,13 +185,19 @@ def _backoff(trouble: SendError, failures: int) -> float:
     return min(max(jittered, asked or 0.0), LONGEST_BACKOFF_SECONDS)
 
 
-def _condemn(office: Office, claim: Claim) -> None:
-    """Park the oldest entry: alone, it has cost the worker its life again and again."""
+def _condemn(office: Office, claim: Claim) -> bool:
+    """Park the oldest entry: alone, it has cost the worker its life again and again.
+
+    False when nothing is left to do, or the lease is lost.
+    """
     entry = office.outbox.first()
-    if entry is not None:
-        reason = f"the worker died {CLAIMS_BEFORE_CAUTION} times on it"
-        office.outbox.settle(claim, Settlement(condemned=[(entry, reason)]))
+    if entry is None:
+        return True
+    reason = f"the worker died {CLAIMS_BEFORE_CAUTION} times on it"
+    left = office.outbox.settle(claim, Settlement(condemned=[(entry, reason)]))
+    if left is not None:
         _log.error("entry parked", extra={"entry": entry, "reason": reason})
+    return bool(left)
 
 
 def _tell(office: Office, entries: Sequence[Entry], report: Report, left: int) -> None:
@@ -238,6 +259,9 @@ class _Keeper:
 
     def __exit__(self, *_: object) -> None:
         self._done.set()
+        # A renewal under way fails once the lease is given back, and would cut the next flush's
+        # request.
+        self._thread.join()
 
     def _keep(self) -> None:
         every = LEASE_MS / 3000

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from http import HTTPStatus
 from http.client import HTTPException
 from typing import Any
 
@@ -29,6 +30,9 @@ DEADLINE_SECONDS = 20.0
 CONNECT_SECONDS = 5.0
 SILENCE_SECONDS = 15.0
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
+
+_LENGTHS = frozenset({"content-length", "transfer-encoding"})
+_WITH_BODY = frozenset(range(200, 300)) - {HTTPStatus.NO_CONTENT}
 
 # urllib3 and http.client raise kinds of their own while a body is read.
 _NO_ANSWER = (requests.RequestException, HTTPError, HTTPException, OSError, ValueError)
@@ -63,6 +67,7 @@ class Transport:
         Raises RetryLater when there is no whole answer: no connection, silence, a cut, the
         deadline. The text of such an error names its kind only, never host or body.
         """
+        self._connections.is_cut = False
         try:
             with self._deadline(seconds):
                 answer = self._session.request(
@@ -77,9 +82,15 @@ class Transport:
                     body = answer.raw.read(MAX_ANSWER_BYTES + 1, decode_content=True)
         except _NO_ANSWER as error:
             raise RetryLater(f"no answer: {type(error).__name__}") from None
+        if self._connections.is_cut:
+            # An answer of no stated length ends where it is cut, and looks whole.
+            raise RetryLater("no answer: cut by us", status=answer.status_code)
         if len(body) > MAX_ANSWER_BYTES:
             raise RetryLater("an answer without end", status=answer.status_code)
         headers = {name.lower(): value for name, value in answer.headers.items()}
+        if answer.status_code in _WITH_BODY and not body and not _LENGTHS & headers.keys():
+            # http.client takes a head that was cut for a whole one: a 200 that nobody finished.
+            raise RetryLater("no answer: cut before its body", status=answer.status_code)
         return Response(answer.status_code, headers, body)
 
     def abort(self) -> None:
@@ -88,6 +99,7 @@ class Transport:
 
     def close(self) -> None:
         self._session.close()
+        self._connections.close()
 
     @contextmanager
     def _deadline(self, seconds: float) -> Iterator[None]:
@@ -114,16 +126,30 @@ class _Connections:
 
     def __init__(self) -> None:
         self._latest: Any = None
+        self._sock: Any = None
+        self.is_cut = False
 
     def add(self, connection: Any) -> None:
-        self._latest = connection
+        """A connection about to be made."""
+        self._latest, self._sock = connection, None
+
+    def made(self, connection: Any) -> None:
+        # A connection gives its socket away once an answer says that it is the last one
+        # (`Connection: close`), while that answer may still drip.
+        self._sock = connection.sock
 
     def cut(self) -> None:
-        sock = getattr(self._latest, "sock", None)
+        self.is_cut = True
+        sock = self._sock or getattr(self._latest, "sock", None)
         if sock is not None:
             # shutdown, not close: it wakes the thread that waits in recv on the same socket.
             with suppress(OSError, ValueError):
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        # urllib3 leaves it to the garbage collector when a pool's connection is closed.
+        if self._latest is not None:
+            self._latest.close()
 
 
 class _WatchedAdapter(HTTPAdapter):
@@ -141,11 +167,13 @@ class _WatchedAdapter(HTTPAdapter):
             def connect(self) -> None:
                 connections.add(self)
                 super().connect()
+                connections.made(self)
 
         class Https(HTTPSConnection):
             def connect(self) -> None:
                 connections.add(self)
                 super().connect()
+                connections.made(self)
 
         class HttpPool(HTTPConnectionPool):
             ConnectionCls = Http

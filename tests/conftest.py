@@ -9,6 +9,9 @@ import pytest
 from redis import Redis
 
 from adapter.embedded import EmbeddedRedis
+from adapter.jobs import flush_job
+from adapter.store.connection import connect
+from adapter.store.outbox import Outbox
 
 ROOT = Path(__file__).parent.parent
 
@@ -26,3 +29,18 @@ def redis_url(redis_server: str) -> str:
     with Redis.from_url(redis_server) as client:
         client.flushall()
     return redis_server
+
+
+@pytest.fixture
+def redis(redis_url: str) -> Iterator[Redis]:
+    """A client that looks behind the store."""
+    with Redis.from_url(redis_url) as client:
+        yield client
+
+
+@pytest.fixture
+def outbox(redis_url: str) -> Iterator[Outbox]:
+    """The outbox of the workspace `default`, with room for 20 threads."""
+    client = connect(redis_url, "worker", max_connections=20)
+    yield Outbox(client, "default", flush_job("default"))
+    client.connection_pool.disconnect()

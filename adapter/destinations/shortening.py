@@ -28,14 +28,28 @@ def fit_person(attributes: Mapping[str, Json]) -> tuple[dict[str, Json], tuple[s
     fitting: dict[str, Json] = {}
     shortened: list[str] = []
     for name, value in attributes.items():
-        if len(name.encode()) > NAME_BYTES or len(fitting) >= ATTRIBUTES:
-            shortened.append(name)
-            continue
         short = _fit_value(value)
-        if short != value:
+        fits = _is_short(short) and 0 < len(name.encode()) <= NAME_BYTES
+        if fits and len(fitting) < ATTRIBUTES:
+            fitting[name] = short
+        if name not in fitting or short != value:
             shortened.append(name)
-        fitting[name] = short
     return fitting, tuple(shortened)
+
+
+def lose_longest(
+    attributes: Mapping[str, Json], room: int
+) -> tuple[dict[str, Json], tuple[str, ...]]:
+    """A person's attributes in at most `room` bytes of JSON: the longest values go first."""
+    kept = dict(attributes)
+    lost: list[str] = []
+    size = _bytes(kept)
+    for name in sorted(kept, key=lambda name: _bytes(kept[name]), reverse=True):
+        if size <= room:
+            break
+        size -= _bytes({name: kept.pop(name)}) - 1  # its braces, less the comma before it
+        lost.append(name)
+    return kept, tuple(lost)
 
 
 def fit_event(properties: Mapping[str, Json], room: int) -> tuple[dict[str, Json], tuple[str, ...]]:
@@ -46,10 +60,11 @@ def fit_event(properties: Mapping[str, Json], room: int) -> tuple[dict[str, Json
     item at all would fit, the other lists (skus, product_ids, ...) are cut as well.
     """
     fitted = dict(properties)
-    items = [dict(item) for item in fitted.get("items", ())]
-    cut: list[str] = []
-    if not items:
+    found = fitted.get("items")
+    if not found or not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
         return fitted, ()
+    items = [dict(item) for item in found]
+    cut: list[str] = []
     fitted["items"] = items
     fitted[TRUNCATED] = True
     for name in ITEM_FIELDS_IN_ORDER_OF_LOSS:
@@ -63,7 +78,9 @@ def fit_event(properties: Mapping[str, Json], room: int) -> tuple[dict[str, Json
         lists = {name: value for name, value in properties.items() if _is_list(name, value)}
         kept = _most_items(fitted, items, room, lists)
         cut += lists
-    return kept, (*cut, "items")
+    if len(kept["items"]) < len(items):
+        cut.append("items")
+    return kept, tuple(cut)
 
 
 def _most_items(
@@ -96,11 +113,20 @@ def _fit_value(value: Json) -> Json:
             value if len(encoded) <= VALUE_BYTES else encoded[:VALUE_BYTES].decode(errors="ignore")
         )
     if isinstance(value, list):
-        kept = list(value)
-        while kept and _bytes(kept) > VALUE_BYTES:
-            kept.pop()
+        kept: list[Json] = []
+        room = VALUE_BYTES - len("[]")
+        for each in value:
+            room -= _bytes(each) + bool(kept)
+            if room < 0:
+                break
+            kept.append(each)
         return kept
     return value
+
+
+def _is_short(value: Json) -> bool:
+    """False for what cannot be cut: a long object, a number of a thousand digits."""
+    return isinstance(value, str | list | float) or _bytes(value) <= VALUE_BYTES
 
 
 def _bytes(value: Json) -> int:

@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from adapter.destinations.base import Item, Request, Response, Unsendable, Verdict
-from adapter.destinations.shortening import fit_event, fit_person
+from adapter.destinations.shortening import fit_event, fit_person, lose_longest
 from adapter.errors import Misconfigured, Refused, RetryLater
 from adapter.model import Json, Operation
 
@@ -39,10 +39,17 @@ class Track:
     def encode(self, operation: Operation) -> Item | Unsendable:
         """One item of a batch, at most 32 KB.
 
-        What is too long gives way knowingly: a person's long attribute values are cut, an event
-        loses optional item fields and then the tail of its items. What still does not fit is
-        Unsendable.
+        What is too long gives way knowingly: a person's long attribute values are cut, and the
+        longest left out where all together are too much; an event loses optional item fields and
+        then the tail of its items. What still does not fit, or cannot be written as JSON at all,
+        is Unsendable.
         """
+        try:
+            return self._fit(operation)
+        except (ValueError, RecursionError):
+            return Unsendable(operation, "no JSON: a number or a text that has no spelling")
+
+    def _fit(self, operation: Operation) -> Item | Unsendable:
         ((kind, identifier),) = operation.identifiers.items()
         if len(identifier.encode()) > IDENTIFIER_BYTES:
             return Unsendable(operation, f"{kind} is longer than {IDENTIFIER_BYTES} bytes")
@@ -54,9 +61,10 @@ class Track:
             attributes = {k: v for k, v in operation.attributes.items() if k not in ENVELOPE}
             shortened = tuple(k for k in operation.attributes if k in ENVELOPE)
         data = _item(operation, attributes)
-        if len(data) > ITEM_BYTES and operation.action == "event":
+        if len(data) > ITEM_BYTES:
             room = ITEM_BYTES - (len(data) - len(_dump(attributes)))
-            attributes, cut = fit_event(attributes, room)
+            shorten = fit_event if operation.action == "event" else lose_longest
+            attributes, cut = shorten(attributes, room)
             shortened += cut
             data = _item(operation, attributes)
         if len(data) > ITEM_BYTES:

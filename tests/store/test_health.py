@@ -1,0 +1,108 @@
+"""What Redis says of itself, and what the counters of a workspace add up to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from builders import AT, delivery, event, mapped, person
+from redis import Redis
+
+from adapter.errors import StoreError
+from adapter.model import Mapped
+from adapter.store.connection import connect
+from adapter.store.health import Health, Status
+from adapter.store.outbox import Outbox
+
+PREFIX = "adapter:default:"
+
+
+@contextmanager
+def configured(redis: Redis, name: str, value: str) -> Iterator[None]:
+    before = redis.config_get(name)[name]
+    redis.config_set(name, value)
+    try:
+        yield
+    finally:
+        redis.config_set(name, before)
+
+
+def test_our_own_server_gives_no_cause_for_warnings(redis: Redis) -> None:
+    Health(redis).ping()
+    assert Health(redis).warnings() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "warning"),
+    [
+        ("maxmemory-policy", "allkeys-lru", "maxmemory-policy is allkeys-lru"),
+        ("maxmemory", "1200kb", "% of its memory"),
+        ("appendonly", "no", "appendonly is off"),
+    ],
+)
+def test_what_endangers_accepted_webhooks_is_said(
+    redis: Redis, name: str, value: str, warning: str
+) -> None:
+    with configured(redis, name, value):
+        (said,) = Health(redis).warnings()
+    assert warning in said
+    assert Health(redis).warnings() == []
+
+
+def test_without_redis_nothing_is_said_to_be_well() -> None:
+    client = connect("redis://127.0.0.1:1", "web")
+    for ask in (Health(client).ping, Health(client).warnings, Status(client, "default").read):
+        with pytest.raises(StoreError):
+            ask()
+
+
+def test_a_workspace_of_which_nothing_is_known(redis: Redis) -> None:
+    assert Status(redis, "default").read() == {
+        "accepted": 0,
+        "duplicate": 0,
+        "ignored": 0,
+        "sent": 0,
+        "parked": 0,
+        "pending": 0,
+        "waiting": 0,
+        "dead": 0,
+        "oldest_pending_seconds": None,
+        "paused": False,
+        "last_error": None,
+        "details": {},
+    }
+
+
+def test_what_came_in_is_counted_and_what_lies_there_too(outbox: Outbox, redis: Redis) -> None:
+    for id in ("d1", "d2", "d2"):
+        outbox.accept(mapped(id, person(), event(id)), b"{}")
+    outbox.accept(Mapped("ignored", delivery("d3"), "test order"), b"{}")
+    outbox.accept(Mapped("parked", delivery("d4"), "no price"), b"{}")
+    told = Status(redis, "default").read()
+    assert {name: told[name] for name in ("accepted", "duplicate", "ignored", "parked")} == {
+        "accepted": 2,
+        "duplicate": 1,
+        "ignored": 1,
+        "parked": 1,
+    }
+    assert (told["pending"], told["sent"], told["dead"]) == (2, 0, 0)
+    assert 0 <= told["oldest_pending_seconds"] < 30
+    assert told["details"] == {"ignored:test order": 1}
+    redis.delete(PREFIX + "parked")
+    assert Status(redis, "default").read()["parked"] == 0, "what lies there, not what ever came"
+
+
+def test_the_age_of_the_oldest_is_its_own(redis: Redis) -> None:
+    redis.xadd(PREFIX + "outbox", {"d": ""}, id=f"{int((time.time() - 90) * 1000)}-0")
+    redis.xadd(PREFIX + "outbox", {"d": ""})
+    assert 90 <= Status(redis, "default").read()["oldest_pending_seconds"] < 120
+
+
+def test_a_pause_and_its_reason(redis: Redis) -> None:
+    redis.hset(PREFIX + "trouble", mapping={"paused": "1", "failures": 3})
+    redis.hset(PREFIX + "last_error", mapping={"reason": "answered 401", "at": AT})
+    told = Status(redis, "default").read()
+    assert told["paused"] is True
+    assert told["last_error"] == {"reason": "answered 401", "at": AT}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from typing import Any
 from redis import Redis
 
 from adapter.jobs import JobTemplate
-from adapter.model import CanonicalEvent, Delivery, Entry, Json, Mapped, Operation, Person
+from adapter.model import CanonicalEvent, Delivery, Entry, Mapped, Operation, Person
 from adapter.resolver import Owner, Ref
 from adapter.store import refs
 from adapter.store.connection import store_errors
@@ -184,7 +185,7 @@ class Outbox:
         }
         with store_errors():
             settled, left = self._scripts.call(
-                "settle", claim.token, LEASE_MS, _now(), _dump(document)
+                "settle", claim.token, LEASE_MS, _now(), _dump(document), secrets.token_hex(8)
             )
         return left if settled else None
 
@@ -267,8 +268,8 @@ def _second(entry_id: str) -> int:
     return int(entry_id.split("-", maxsplit=1)[0]) // 1000
 
 
-def _dump(value: Json) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+# One encoder for all: json.dumps with options of its own makes another at every call.
+_dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def _now() -> str:

@@ -10,6 +10,7 @@ from redis import Redis
 from redis.exceptions import NoScriptError
 
 from adapter.jobs import JobTemplate
+from adapter.store.connection import Line
 
 PICKUP_MS = 15_000
 """How long a pushed flush job may wait for a worker before another may be pushed."""
@@ -30,6 +31,7 @@ class Scripts:
 
     def __init__(self, redis: Redis, workspace: str, job: JobTemplate) -> None:
         self._redis = redis
+        self._line = Line(redis)
         self.prefix = f"adapter:{workspace}:"
         folder = files("adapter.store") / "scripts"
         wake = _job_table(job, workspace) + (folder / "wake.lua").read_text()
@@ -47,10 +49,10 @@ class Scripts:
         script = self._scripts[name]
         arguments: Sequence[str | bytes | int] = (script.sha, 1, self.prefix, *args)
         try:
-            return self._redis.execute_command("EVALSHA", *arguments)  # type: ignore[no-untyped-call]
+            return self._line.call("EVALSHA", *arguments)
         except NoScriptError:
             self._redis.script_load(script.script)
-            return self._redis.execute_command("EVALSHA", *arguments)  # type: ignore[no-untyped-call]
+            return self._line.call("EVALSHA", *arguments)
 
 
 def _job_table(job: JobTemplate, workspace: str) -> str:

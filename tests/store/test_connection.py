@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 
 import pytest
 import trustme
+from redis.exceptions import ResponseError
 
 from adapter.errors import StoreError
-from adapter.store.connection import connect, store_errors
+from adapter.store.connection import Line, connect, store_errors
 
 
 def _pump(source: socket.socket, target: socket.socket) -> None:
@@ -98,3 +99,74 @@ def test_the_pool_is_bounded_and_waiting_for_it_is_too(redis_url: str) -> None:
         for connection in held:
             pool.release(connection)
         assert redis.ping()
+
+
+def test_a_line_that_went_dead_is_replaced_and_the_command_sent_again(redis_url: str) -> None:
+    with connect(redis_url, "web") as redis:
+        line = Line(redis)
+        assert line.call("SET", "x", "1") == b"OK"
+        redis.client_kill_filter(_type="normal", skipme=True)
+        assert line.call("GET", "x") == b"1"
+        line.close()
+
+
+def test_an_error_of_the_command_leaves_the_line_usable(redis_url: str) -> None:
+    with connect(redis_url, "web", max_connections=1) as redis:
+        line = Line(redis)
+        with pytest.raises(ResponseError):
+            line.call("NONSENSE")
+        assert line.call("PING") == b"PONG"
+        line.close()
+
+
+def test_a_line_to_a_redis_that_hangs_gives_up_in_time() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0), backlog=16) as silent,
+        connect(f"redis://127.0.0.1:{silent.getsockname()[1]}/0", "web") as redis,
+    ):
+        started = time.monotonic()
+        with pytest.raises(StoreError), store_errors():
+            Line(redis).call("PING")
+        assert time.monotonic() - started < 1.5
+
+
+def test_lines_are_given_in_the_order_of_asking(redis_url: str) -> None:
+    """One line, held by a slow command; those who wait are served first come, first served."""
+    with connect(redis_url, "worker", max_connections=1) as redis:
+        line = Line(redis)
+        line.call("PING")
+        order: list[int] = []
+        turns = line._turns
+        assert turns.take(0)
+
+        def ask(number: int) -> None:
+            assert turns.take(5)
+            order.append(number)
+            turns.give()
+
+        threads = []
+        for number in range(5):
+            thread = threading.Thread(target=ask, args=(number,))
+            thread.start()
+            threads.append(thread)
+            until = time.monotonic() + 5
+            while len(turns._waiting) <= number and time.monotonic() < until:
+                time.sleep(0.001)
+        turns.give()
+        for thread in threads:
+            thread.join(5)
+        assert order == [0, 1, 2, 3, 4]
+        line.close()
+
+
+def test_waiting_for_a_line_ends(redis_url: str) -> None:
+    with connect(redis_url, "web", max_connections=1) as redis:
+        line = Line(redis)
+        assert line._turns.take(0)
+        started = time.monotonic()
+        with pytest.raises(StoreError), store_errors():
+            line.call("PING")
+        assert time.monotonic() - started < 1.0
+        line._turns.give()
+        assert line.call("PING") == b"PONG"
+        line.close()

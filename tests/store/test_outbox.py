@@ -13,8 +13,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from builders import AT, NAMELESS, PLATFORM, SHOP, delivery, event, mapped, person
+from builders import AT, NAMELESS, PLATFORM, SHOP, delivery, event, happening, mapped, person
 from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 from rq import Queue
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
@@ -23,7 +24,7 @@ from adapter.errors import StoreError
 from adapter.jobs import FLUSH, QUEUE, flush_job
 from adapter.model import Entry, LeftOut, Mapped
 from adapter.resolver import resolve
-from adapter.store.connection import connect
+from adapter.store.connection import Line, connect
 from adapter.store.outbox import (
     CAUTIOUS_ENTRIES,
     CLAIMS_BEFORE_CAUTION,
@@ -777,3 +778,56 @@ def test_without_redis_every_step_says_so() -> None:
     ):
         with pytest.raises(StoreError, match="Redis: ConnectionError"):
             step()
+
+
+# --- an answer that gets lost: the client asks again, and it is as if it had asked once
+
+
+@pytest.fixture
+def losing(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Once called, the next answer of Redis is lost on its way, after Redis has done the work."""
+    ask, armed = Line._ask, threading.Event()
+
+    def lose(line: Line, connection: Any, command: Any) -> Any:
+        answer = ask(line, connection, command)
+        if armed.is_set():
+            armed.clear()
+            raise RedisConnectionError("lost")
+        return answer
+
+    monkeypatch.setattr(Line, "_ask", lose)
+    return armed.set
+
+
+def test_a_claim_whose_answer_is_lost_is_still_one_claim(
+    outbox: Outbox, redis: Redis, losing: Callable[[], None]
+) -> None:
+    fill(outbox, "1")
+    job_id = redis.lpop(RQ_LIST)
+    assert job_id is not None
+    losing()
+    found = outbox.claim(job_id.decode(), "t1")
+    assert found is not None
+    assert found.attempts == 1
+
+
+def test_a_settlement_whose_answer_is_lost_is_written_once(
+    outbox: Outbox, redis: Redis, losing: Callable[[], None]
+) -> None:
+    fill(outbox, "1", "2")
+    held = claim(outbox, redis)
+    first = all_of(outbox)[0]
+    dead = Dead(happening("1"), "refused")
+    losing()
+    assert outbox.settle(held, Settlement(done=[first], dead=[dead], counts={"sent": 1})) == 1
+    assert len(records(redis, "dead")) == 1
+    assert counts(redis)["sent"] == 1
+
+
+def test_a_last_settlement_whose_answer_is_lost_is_not_taken_for_a_lost_lease(
+    outbox: Outbox, redis: Redis, losing: Callable[[], None]
+) -> None:
+    fill(outbox, "1")
+    held = claim(outbox, redis)
+    losing()
+    assert outbox.settle(held, Settlement(done=all_of(outbox))) == 0

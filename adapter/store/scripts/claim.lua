@@ -4,13 +4,16 @@
 -- Answers {claimed, claims since something was settled, entries left of caution, failures}.
 local prefix = KEYS[1]
 local lease, attempts = prefix .. 'lease', prefix .. 'attempts'
-if redis.call('GET', lease) ~= 'job:' .. ARGV[1] then
+local holder = redis.call('GET', lease)
+-- A client that lost the answer asks again, with the token that it already has.
+local again = holder == 'run:' .. ARGV[2]
+if not again and holder ~= 'job:' .. ARGV[1] then
   return {0, 0, 0, 0}
 end
 redis.call('SET', lease, 'run:' .. ARGV[2], 'PX', ARGV[3])
 -- A claim that nothing follows is a worker that died. Who dies again and again on one batch is
 -- given its entries one by one, and then the one entry on which it dies shows itself.
-local claims = redis.call('HINCRBY', attempts, 'claims', 1)
+local claims = redis.call('HINCRBY', attempts, 'claims', again and 0 or 1)
 local caution = tonumber(redis.call('HGET', attempts, 'caution') or '0')
 if caution <= 0 and claims > tonumber(ARGV[4]) then
   redis.call('HSET', attempts, 'claims', 1, 'caution', ARGV[5])

@@ -1,5 +1,6 @@
 -- Write down what became of a batch, in one step and only while the token owns the lease.
--- KEYS[1] prefix; ARGV 1 token, 2 lease in ms, 3 now (ISO), 4 work (JSON):
+-- KEYS[1] prefix; ARGV 1 token, 2 lease in ms, 3 now (ISO), 5 a name for this call, the same when
+-- a client that lost the answer asks again, 4 work (JSON):
 --   done      ids of entries that are finished, whatever their end
 --   memory    {ref, value, seconds}: what is to be remembered
 --   dead      {record, business key ref or "", delivery id}: refused operations
@@ -10,9 +11,13 @@
 -- Answers {settled, entries still in the outbox}.
 local prefix = KEYS[1]
 local lease, outbox = prefix .. 'lease', prefix .. 'outbox'
+if redis.call('GET', prefix .. 'settled') == ARGV[5] then
+  return {1, redis.call('XLEN', outbox)}
+end
 if redis.call('GET', lease) ~= 'run:' .. ARGV[1] then
   return {0, 0}
 end
+redis.call('SET', prefix .. 'settled', ARGV[5], 'EX', 60)
 local work = cjson.decode(ARGV[4])
 
 for _, item in ipairs(work.memory) do

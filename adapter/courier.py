@@ -32,6 +32,18 @@ class Sender(Protocol):
 
 
 @dataclass(slots=True)
+class Parcel:
+    """Operations ready to be sent, and those that never can be, with the reason."""
+
+    items: list[Item] = field(default_factory=list)
+    dead: list[tuple[Operation, str]] = field(default_factory=list)
+
+    @property
+    def data_bytes(self) -> int:
+        return sum(len(item.data) for item in self.items)
+
+
+@dataclass(slots=True)
 class Report:
     """What became of the operations. Those in neither list were not taken: `trouble` says why."""
 
@@ -66,23 +78,27 @@ class Courier:
         self._sender = sender
         self._stopped = stopped
 
-    def deliver(self, operations: Iterable[Operation], *, failures: int = 0) -> Report:
-        """Send the operations in as few requests as the destination allows.
+    def encode(self, operations: Iterable[Operation]) -> Parcel:
+        """The operations as items; what no request may hold is dead already."""
+        parcel = Parcel()
+        for operation in operations:
+            encoded = self._destination.encode(operation)
+            if isinstance(encoded, Unsendable):
+                parcel.dead.append((operation, encoded.reason))
+            else:
+                parcel.items.append(encoded)
+        return parcel
+
+    def deliver(self, parcel: Parcel, *, failures: int = 0) -> Report:
+        """Send the items in as few requests as the destination allows.
 
         `failures` counts the tries before this one that moved nothing; from
         FAILURES_BEFORE_HALVING on an item that fails alone while others pass is dead.
         """
-        report = Report()
-        items: list[Item] = []
-        for operation in operations:
-            encoded = self._destination.encode(operation)
-            if isinstance(encoded, Unsendable):
-                report.dead.append((operation, encoded.reason))
-            else:
-                report.shortened += bool(encoded.shortened)
-                items.append(encoded)
+        shortened = sum(bool(item.shortened) for item in parcel.items)
+        report = Report(dead=list(parcel.dead), shortened=shortened)
         try:
-            for part in pack(self._destination, items):
+            for part in pack(self._destination, parcel.items):
                 if failures >= FAILURES_BEFORE_HALVING:
                     self._isolate(part, report)
                 else:

@@ -6,11 +6,13 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -45,17 +47,33 @@ def demo(settings: Settings, *, port: int, once: bool) -> int:
         raise SettingsError(
             ["--once plays the sample story, which is not for a real Customer.io workspace."]
         )
-    # The story can be cut short as well as the serving after it.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    try:
-        with ExitStack() as stack:
-            return _run(settings, _free_port(port), once, real, console, stack)
-    except KeyboardInterrupt:
-        return 0
+    # The story can be cut short as well as the serving after it. The handler only takes note: an
+    # exception that it raised would be lost where it comes up in a destructor.
+    asked = threading.Event()
+    heard = 0
+
+    def hear(_number: int, _frame: FrameType | None) -> None:
+        nonlocal heard
+        heard += 1
+        if heard == 1:
+            asked.set()
+        elif heard > 2:
+            raise KeyboardInterrupt
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, hear)
+    with ExitStack() as stack:
+        return _run(settings, _free_port(port), once, real, console, stack, asked)
 
 
 def _run(
-    settings: Settings, port: int, once: bool, real: bool, console: Console, stack: ExitStack
+    settings: Settings,
+    port: int,
+    once: bool,
+    real: bool,
+    console: Console,
+    stack: ExitStack,
+    asked: threading.Event,
 ) -> int:
     logs = _logs(settings.data_dir)
     environ = {**os.environ, "PORT": str(port), "ADAPTER_BIND": f"127.0.0.1:{port}"}
@@ -82,27 +100,30 @@ def _run(
         console.print(f"sandbox           stands in for Customer.io at {api}/_sandbox/people")
     supervisor = stack.enter_context(Supervisor(processes))
     url = f"http://127.0.0.1:{port}"
-    _await(
-        lambda: _answers(f"{url}/readyz"),
-        START_SECONDS,
-        f"the web process did not start, see {logs}",
-    )
+    if not _waits_for(lambda: asked.is_set() or _answers(f"{url}/readyz"), START_SECONDS):
+        raise SettingsError([f"the web process did not start, see {logs}"])
+    if asked.is_set():
+        return 0
     console.print(f"webhooks          {url}/webhooks/{PLATFORM}")
     console.print(f"logs              {logs}\n")
     complete = True
     if real:
         console.print("Customer.io credentials are set, so the sample story is not played.")
     else:
-        complete = _play(url, api, secrets[0], settings, console)
+        complete = _play(url, api, secrets[0], settings, console, asked)
+    if asked.is_set():
+        return 0
     if once:
         return 0 if complete else 1
     console.print(
         "\nServing until Ctrl-C. Try: adapter send, adapter status (in a second terminal)."
     )
-    return supervisor.wait()
+    return supervisor.wait(asked)
 
 
-def _play(url: str, api: str, secret: str, settings: Settings, console: Console) -> bool:
+def _play(
+    url: str, api: str, secret: str, settings: Settings, console: Console, asked: threading.Event
+) -> bool:
     """Send every chapter twice, wait for what must come of it, and show it."""
     story = tell(shipped("fixtures"), datetime.now(UTC))
     platform = load_profiles(mappings_directory(settings))[PLATFORM]
@@ -110,6 +131,8 @@ def _play(url: str, api: str, secret: str, settings: Settings, console: Console)
     complete = True
     with requests.Session() as session:
         for chapter in story.chapters:
+            if asked.is_set():
+                return False
             headers = {
                 "Content-Type": "application/json",
                 **platform.headers_for(chapter.delivery),
@@ -125,9 +148,11 @@ def _play(url: str, api: str, secret: str, settings: Settings, console: Console)
     console.print(sent)
 
     def arrived() -> bool:
-        return not story.missing(_person(api, story))
+        return asked.is_set() or not story.missing(_person(api, story))
 
     told = _waits_for(arrived, ARRIVE_SECONDS)
+    if asked.is_set():
+        return False
     person = _person(api, story)
     if person is not None:
         _show(person, console)
@@ -175,11 +200,6 @@ def _waits_for(condition: Callable[[], bool], seconds: float) -> bool:
             return False
         time.sleep(0.05)
     return True
-
-
-def _await(condition: Callable[[], bool], seconds: float, problem: str) -> None:
-    if not _waits_for(condition, seconds):
-        raise SettingsError([problem])
 
 
 def _is_local(url: str) -> bool:

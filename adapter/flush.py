@@ -13,14 +13,23 @@ import secrets
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from adapter.courier import Courier, Report
+from adapter.courier import Courier, Parcel, Report
 from adapter.destinations.base import Destination
 from adapter.errors import Misconfigured, RetryLater, SendError, StoreError
 from adapter.model import Entry, Operation
-from adapter.resolver import NO_PERSON, IdentifyBy, Resolution, references, resolve
+from adapter.resolver import (
+    NO_PERSON,
+    IdentifyBy,
+    Owner,
+    Ref,
+    Resolution,
+    references,
+    resolve,
+)
 from adapter.store.outbox import (
     CLAIMS_BEFORE_CAUTION,
     LEASE_MS,
@@ -40,8 +49,13 @@ STOP_GRACE_SECONDS = 3.0
 """How long a request under way may go on after this process was asked to stop."""
 
 READ_ENTRIES = 200
+MOST_ENTRIES = 2_000
 BYTES_PER_OPERATION = 160
-"""What an operation takes in a request beyond what its entry takes in the outbox, about."""
+"""What an operation takes in a request beyond what its entry takes in the outbox, at the most."""
+
+FILL, FIRST_SCALE, LEAST_SCALE = 0.97, 0.9, 0.5
+"""How full a request is meant to be, and how far the guess of sizes is set right, at first and at
+the most."""
 
 _log = logging.getLogger(__name__)
 
@@ -79,41 +93,68 @@ def flush(office: Office, job_id: str) -> None:
 def _drain(office: Office, claim: Claim) -> None:
     outbox = office.outbox
     courier = Courier(office.destination, office.transport, office.stop.is_set)
-    reader = _Reader(outbox, office.destination.max_request_bytes)
+    reader = _Reader(outbox, office.destination)
     caution, failures = claim.caution, claim.failures
     if caution > 0 and claim.attempts > CLAIMS_BEFORE_CAUTION and not _condemn(office, claim):
         return
     until = time.monotonic() + TURN_SECONDS
-    while True:
-        if office.stop.is_set():
-            outbox.release(claim)
-            return
-        entries = reader.batch(1 if caution > 0 else READ_ENTRIES * 10)
-        resolution = resolve(
-            entries,
-            outbox.owners(references(entries)),
-            now=int(time.time()),
-            identify_by=office.identify_by,
-        )
-        report = courier.deliver(resolution.operations, failures=failures)
-        work = _settlement(entries, resolution, report)
-        if report.trouble is not None and not _moved(work, report):
-            _wait(office, claim, report.trouble, failures)
-            return
-        over = time.monotonic() > until
-        left = outbox.settle(claim, work, hand_over=over and report.trouble is None)
-        if left is None:
-            _log.warning("lease lost, nothing written", extra={"workspace": office.workspace})
-            return
-        _tell(office, entries, report, left)
-        if report.trouble is not None:
-            _wait(office, claim, report.trouble, 0)
-            return
-        if left == 0 or over:
-            return
-        if not entries:
-            reader.rewind()
-        caution, failures = caution - len(entries), 0
+    ahead: Future[_Batch] | None = None
+    with ThreadPoolExecutor(1, thread_name_prefix="prepare") as preparing:
+        while True:
+            if office.stop.is_set():
+                outbox.release(claim)
+                return
+            most = 1 if caution > 0 else MOST_ENTRIES
+            batch = ahead.result() if ahead else _prepare(office, courier, reader, most, {})
+            # While this batch is on its way the next one is made ready, as if it had arrived.
+            known = batch.resolution.owners
+            ahead = None
+            if reader.more and caution <= 0:
+                ahead = preparing.submit(_prepare, office, courier, reader, most, known)
+            report = courier.deliver(batch.parcel, failures=failures)
+            work = _settlement(batch.entries, batch.resolution, report)
+            if report.trouble is not None and not _moved(work, report):
+                _wait(office, claim, report.trouble, failures)
+                return
+            over = time.monotonic() > until
+            left = outbox.settle(claim, work, hand_over=over and report.trouble is None)
+            if left is None:
+                _log.warning("lease lost, nothing written", extra={"workspace": office.workspace})
+                return
+            _tell(office, batch.entries, report, left)
+            if report.trouble is not None:
+                _wait(office, claim, report.trouble, 0)
+                return
+            if left == 0 or over:
+                return
+            if not batch.entries:
+                reader.rewind()
+            caution, failures = caution - len(batch.entries), 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Entries, what they come to, and that as bytes."""
+
+    entries: Sequence[Entry]
+    resolution: Resolution
+    parcel: Parcel
+
+
+def _prepare(
+    office: Office, courier: Courier, reader: _Reader, most: int, known: Mapping[Ref, Owner]
+) -> _Batch:
+    """The next entries, made ready; `known` is what the batch before them is about to teach."""
+    entries = reader.batch(most)
+    resolution = resolve(
+        entries,
+        {**office.outbox.owners(references(entries)), **known},
+        now=int(time.time()),
+        identify_by=office.identify_by,
+    )
+    parcel = courier.encode(resolution.operations)
+    reader.learn(len(parcel.items), parcel.data_bytes)
+    return _Batch(entries, resolution, parcel)
 
 
 def _settlement(entries: Sequence[Entry], resolution: Resolution, report: Report) -> Settlement:
@@ -214,35 +255,56 @@ def _tell(office: Office, entries: Sequence[Entry], report: Report, left: int) -
 
 
 class _Reader:
-    """Reads ahead in the outbox and hands out batches that fill one request, about."""
+    """Reads ahead in the outbox and hands out batches that fill one request, about.
 
-    def __init__(self, outbox: Outbox, request_bytes: int) -> None:
+    How much entries come to in a request is guessed from their stored size, and the guess is set
+    right by what the batch before came to: half a request more costs a whole round trip.
+    """
+
+    def __init__(self, outbox: Outbox, destination: Destination) -> None:
         self._outbox = outbox
-        self._request_bytes = request_bytes
+        self._destination = destination
         self._ahead: deque[Entry] = deque()
         self._last = ""
+        self._guessed = 0
+        self._scale = FIRST_SCALE
+        self.more = False
+        """Whether there is more in the outbox than was handed out, as far as was seen."""
+
+    def batch(self, most: int) -> list[Entry]:
+        """The next entries, at most `most` of them; empty when there are none."""
+        room = self._destination.max_request_bytes * FILL / self._scale
+        entries: list[Entry] = []
+        size = 0
+        while len(entries) < most:
+            if not self._ahead and not self._read(min(most, READ_ENTRIES)):
+                break
+            size += self._ahead[0].size + BYTES_PER_OPERATION * (1 + len(self._ahead[0].events))
+            if entries and size > room:
+                break
+            entries.append(self._ahead.popleft())
+            self._guessed = size
+        self.more = self.more or bool(self._ahead)
+        return entries
+
+    def learn(self, items: int, data_bytes: int) -> None:
+        """What the batch handed out last came to in the end."""
+        if items and self._guessed:
+            real = self._destination.size(items, data_bytes)
+            self._scale = min(max(real / self._guessed, LEAST_SCALE), 1.0)
 
     def rewind(self) -> None:
         """Begin again at the oldest entry."""
         self._ahead.clear()
         self._last = ""
 
-    def batch(self, most: int) -> list[Entry]:
-        """The next entries, at most `most` of them; empty when there are none."""
-        entries: list[Entry] = []
-        size = 0
-        while len(entries) < most:
-            if not self._ahead:
-                self._ahead.extend(self._outbox.read(self._last, min(most, READ_ENTRIES)))
-                if not self._ahead:
-                    break
-                self._last = self._ahead[-1].id
-            entry = self._ahead[0]
-            size += entry.size + BYTES_PER_OPERATION * (1 + len(entry.events))
-            if entries and size > self._request_bytes:
-                break
-            entries.append(self._ahead.popleft())
-        return entries
+    def _read(self, count: int) -> bool:
+        found = self._outbox.read(self._last, count)
+        self.more = len(found) == count
+        if found:
+            self._last = found[-1].id
+            self._ahead.extend(found)
+        return bool(found)
 
 
 class _Keeper:

@@ -10,8 +10,13 @@ from adapter.supervisor import Command
 
 
 def gunicorn() -> list[str]:
-    """The web process."""
-    return [sys.executable, "-m", "gunicorn", "-c", "python:adapter.web.gunicorn_conf"]
+    """The web process.
+
+    Its configuration is read as a file: imported as a module it would bring its package, and with
+    that redis, into the master before gevent has patched ssl.
+    """
+    conf = Path(__file__).parent / "web" / "gunicorn_conf.py"
+    return [sys.executable, "-m", "gunicorn", "-c", f"file:{conf}"]
 
 
 def commands(environ: Mapping[str, str], output: Path | None = None) -> list[Command]:

@@ -7,13 +7,16 @@ what no wake-up will come for: after a crash, a lost job or an ended backoff.
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 from types import FrameType
 
 from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker, get_current_job
+from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
 
 from adapter.app import build_office
@@ -29,6 +32,8 @@ IDLE_AFTER_SWEEPS = 60
 # RQ blocks for 15 s less than this on its queue, and its socket waits 10 s more than that.
 WORKER_TTL_SECONDS = 30
 RESTART_SECONDS = 2.0
+END_SECONDS = 7.0
+"""A worker that was told to stop is gone by then, whatever Redis does."""
 
 _log = logging.getLogger(__name__)
 _offices: dict[str, Office] = {}
@@ -49,7 +54,17 @@ class _Worker(SimpleWorker):
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         for office in _offices.values():
             office.stop.set()
+        end = threading.Timer(END_SECONDS, _end)
+        end.daemon = True
+        end.start()
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
+
+
+def _end() -> None:
+    """RQ takes its leave of a Redis that hangs for most of a minute. All that matters is settled
+    in single steps, so it can be left at any of them."""
+    _log.warning("ended without a word from Redis")
+    os._exit(0)
 
 
 def run(settings: Settings) -> int:
@@ -59,13 +74,15 @@ def run(settings: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
     threading.Thread(target=_sweep, args=(office,), name="sweep", daemon=True).start()
-    while not office.stop.is_set():
-        try:
-            _work(settings)
-        except RedisError as error:
-            _log.warning("worker waits for Redis", extra={"reason": type(error).__name__})
-        if not office.stop.wait(0):
-            office.stop.wait(RESTART_SECONDS)
+    # RQ's signal handlers stay when its worker has ended, and raise this wherever we are then.
+    with suppress(StopRequested):
+        while not office.stop.is_set():
+            try:
+                _work(settings)
+            except RedisError as error:
+                _log.warning("worker waits for Redis", extra={"reason": type(error).__name__})
+            if not office.stop.is_set():
+                office.stop.wait(RESTART_SECONDS)
     office.transport.close()
     return 0
 

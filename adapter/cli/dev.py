@@ -81,9 +81,11 @@ def send(
 
 def _target(url: str, platform: str) -> str:
     """The webhook's address, of which the host alone is enough."""
-    path = urlsplit(url).path.rstrip("/")
+    url = url.rstrip("/")
     return (
-        url if path.endswith(f"/webhooks/{platform}") else f"{url.rstrip('/')}/webhooks/{platform}"
+        url
+        if urlsplit(url).path.endswith(f"/webhooks/{platform}")
+        else f"{url}/webhooks/{platform}"
     )
 
 

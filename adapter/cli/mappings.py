@@ -40,6 +40,8 @@ def check(directory: Path | None) -> None:
         load_profiles(directory)
     except MappingFileError as error:
         faults += error.faults
+    if mappings is not None and not mappings.platforms():
+        faults.append(Fault(str(directory), 1, 1, "no mapping files are in it"))
     for fault in sorted(faults):
         click.echo(str(fault), err=True)
     if mappings is None:

@@ -11,7 +11,7 @@ from adapter.settings import Settings
 
 
 @click.command()
-@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on (PORT, else 8000).")
+@click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on (PORT, else 8000).")
 def web(port: int | None) -> None:
     """Take webhooks in (what the Procfile runs). Needs REDIS_URL and a webhook secret."""
     from adapter.app import check_mappings
@@ -37,7 +37,7 @@ def worker() -> None:
 
 
 @click.command()
-@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on (PORT, else 8000).")
+@click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on (PORT, else 8000).")
 def up(port: int | None) -> None:
     """Web and worker in one supervised process, for small shops.
 

@@ -119,7 +119,10 @@ class Line:
             return None
 
     def _connection(self) -> Any:
-        return self._pool.connection_class(**self._pool.connection_kwargs)
+        # The second try is ours: with the library's own beneath it, a Redis whose packets are
+        # dropped would be waited for four times over, and longer than a webhook can.
+        once = {"retry": Retry(NoBackoff(), 0)}
+        return self._pool.connection_class(**{**self._pool.connection_kwargs, **once})
 
 
 class _Turns:

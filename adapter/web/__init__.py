@@ -28,10 +28,12 @@ def create_app(intake: Intake, store: Health, *, max_body_bytes: int) -> Flask:
 
     @app.errorhandler(HTTPException)
     def refuse(error: HTTPException) -> Response:
-        # Its own response, because a 405 says in a header what would be allowed.
-        answer = Response.force_type(error.get_response())
-        answer.data = jsonify(error=error.name).data
-        answer.content_type = "application/json"
+        answer = jsonify(error=error.name)
+        answer.status_code = error.code or 500
+        # A 405 says here what would be allowed.
+        for name, value in error.get_headers():
+            if name != "Content-Type":
+                answer.headers[name] = value
         return answer
 
     return app

@@ -21,8 +21,9 @@ worker_connections = 512
 keepalive = 75
 # A worker that does not even answer its master for so long hangs.
 timeout = 30
-# What is in progress at a SIGTERM takes milliseconds; Heroku kills after 30 s.
-graceful_timeout = 8
+# What is in progress at a SIGTERM takes milliseconds, 1.5 s where Redis is gone. gunicorn waits
+# for connections that are merely kept alive as well, so this is how long a restart takes.
+graceful_timeout = 3
 limit_request_line = 4094
 limit_request_fields = 100
 limit_request_field_size = 8190

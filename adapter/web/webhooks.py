@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from flask import Blueprint, Response, jsonify, request
-from gunicorn.http.errors import ParseException
+from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
 
 from adapter.errors import AdapterError, DeliveryError, MalformedError, TooLargeError
 from adapter.intake import Intake
@@ -25,9 +25,8 @@ def blueprint(intake: Intake, *, max_body_bytes: int) -> Blueprint:
         started = time.perf_counter()
         try:
             known = intake.platform(platform)
-            receipt = intake.receive(
-                known, cast(Mapping[str, str], request.headers), _body(), int(time.time())
-            )
+            headers = cast(Mapping[str, str], request.headers)
+            receipt = intake.receive(known, headers, _body(max_body_bytes), int(time.time()))
         except AdapterError as error:
             _log.warning(
                 "webhook refused",

@@ -63,7 +63,8 @@ def operations(count: int, size: int = 10) -> list[Operation]:
 def deliver(
     there: CustomerIo, count: int, *, failures: int = 0, size: int = 10, **more: Any
 ) -> Report:
-    return Courier(TRACK, there, **more).deliver(operations(count, size), failures=failures)
+    courier = Courier(TRACK, there, **more)
+    return courier.deliver(courier.encode(operations(count, size)), failures=failures)
 
 
 def keys(operations: Sequence[Operation]) -> list[str]:
@@ -143,7 +144,8 @@ def test_what_was_shortened_is_counted() -> None:
         identify(order_id="b"),
         happening("c", order_id="c"),
     ]
-    report = Courier(TRACK, there).deliver(some)
+    courier = Courier(TRACK, there)
+    report = courier.deliver(courier.encode(some))
     assert (len(report.taken), report.shortened) == (3, 1)
 
 

@@ -1,0 +1,1 @@
+"""The `adapter` command: what it prints, and with which status it ends."""

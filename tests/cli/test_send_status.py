@@ -1,0 +1,159 @@
+"""`adapter send` and `adapter status`, against a web process that really listens."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from edge.lab import FIXTURES, SECRET, Lab, Valkey, Web, Workspace
+
+from .conftest import Adapter
+
+FILE = FIXTURES / "orders_create.small.json"
+ORDER = ("--platform", "shopify", "--topic", "orders/create")
+STATUS = [
+    *("accepted", "duplicate", "ignored", "parked", "sent", "pending", "dead"),
+    *("oldest_pending_seconds", "paused", "last_error"),
+]
+
+
+@pytest.fixture(scope="module")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
+    with Valkey(tmp_path_factory.mktemp("valkey")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def web(valkey: Valkey, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
+    env = {"REDIS_URL": valkey.url(), "WEB_CONCURRENCY": "1"}
+    with Lab(tmp_path_factory.mktemp("web"), **env) as lab:
+        web = lab.web()
+        yield web
+        web.process.assert_calm()
+
+
+@pytest.fixture
+def workspace(valkey: Valkey) -> Iterator[Workspace]:
+    with valkey.client() as redis:
+        redis.flushall()
+        yield Workspace(redis)
+
+
+def answers(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line[line.index("{") :]) for line in text.splitlines()]
+
+
+@pytest.mark.parametrize("path", ["", "/", "/webhooks/shopify", "/webhooks/shopify/"])
+def test_send_signs_and_counts(adapter: Adapter, web: Web, workspace: Workspace, path: str) -> None:
+    done = adapter("send", FILE, *ORDER, "--to", web.url + path, "--secret", SECRET, "--count", 3)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert all(line.startswith(f"200 {FILE} ") for line in done.stdout.splitlines())
+    found = answers(done.stdout)
+    assert [answer["outcome"] for answer in found] == ["accepted"] * 3
+    assert len({answer["delivery"] for answer in found}) == 3
+    # Three deliveries of one order: it was completed once.
+    assert workspace.counts()["accepted"] == 3
+    assert workspace.counts()["repeated"] == 2
+
+
+def test_send_takes_the_secret_of_the_environment(
+    adapter: Adapter, web: Web, workspace: Workspace
+) -> None:
+    done = adapter(
+        "send", FILE, FILE, *ORDER, "--to", web.url, SHOPIFY_WEBHOOK_SECRET=f"{SECRET},another"
+    )
+    assert [answer["outcome"] for answer in answers(done.stdout)] == ["accepted"] * 2
+
+
+def test_send_one_delivery_over_and_over(adapter: Adapter, web: Web, workspace: Workspace) -> None:
+    options = ("--to", web.url, "--secret", SECRET, "--id", "one", "--count", 2)
+    done = adapter("send", FILE, *ORDER, *options, "--shop", "Other.example.com")
+    assert done.returncode == 0
+    assert answers(done.stdout) == [
+        {"outcome": "accepted", "delivery": "one", "reason": None},
+        {"outcome": "duplicate", "delivery": "one", "reason": None},
+    ]
+    assert workspace.redis.exists("adapter:default:dedupe:shopify:other.example.com:one")
+
+
+def test_send_with_a_wrong_secret(adapter: Adapter, web: Web) -> None:
+    done = adapter("send", FILE, *ORDER, "--to", web.url, "--secret", "wrong")
+    assert done.returncode == 1
+    assert done.stdout.startswith("401 ")
+    assert "admin secret or app secret?" in done.stdout
+
+
+def test_send_in_vain(adapter: Adapter, web: Web) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        done = adapter("send", FILE, *ORDER, "--to", url, "--secret", SECRET)
+    assert done.returncode == 1
+    assert "ConnectionError" in done.stderr
+    for to in ("127.0.0.1", "ftp://127.0.0.1", "nonsense"):
+        done = adapter("send", FILE, *ORDER, "--to", to, "--secret", SECRET)
+        assert done.returncode in (1, 2)
+        assert done.stderr
+    done = adapter("send", FILE, *ORDER, "--to", web.url)
+    assert done.returncode == 2
+    assert "SHOPIFY_WEBHOOK_SECRET" in done.stderr
+    done = adapter("send", FILE, "--platform", "x", "--topic", "y", "--to", web.url)
+    assert done.returncode == 2
+    assert "there is shopify" in done.stderr
+    done = adapter("send", "nowhere.json", *ORDER, "--to", web.url)
+    assert done.returncode == 2
+
+
+def test_status(adapter: Adapter, web: Web, valkey: Valkey, workspace: Workspace) -> None:
+    options = ("--platform", "shopify", "--to", web.url, "--secret", SECRET)
+    for topic, fixture, count in (
+        ("orders/create", "orders_create.small", 2),
+        ("orders/create", "orders_create.draft", 1),
+        ("orders/exploded", "orders_create.small", 3),
+    ):
+        file = FIXTURES / f"{fixture}.json"
+        done = adapter("send", file, "--topic", topic, *options, "--count", count)
+        assert done.returncode == 0, done.stdout
+    assert adapter("send", FILE, *ORDER, *options[2:], "--id", "x").returncode == 0
+    assert adapter("send", FILE, *ORDER, *options[2:], "--id", "x").returncode == 0
+
+    done = adapter("status", "--json", REDIS_URL=valkey.url())
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert list(found) == ["default"]
+    status = found["default"]
+    assert set(STATUS) <= set(status)
+    counted = {name: status[name] for name in STATUS[:7]}
+    assert counted == {
+        "accepted": 3,
+        "duplicate": 1,
+        "ignored": 1,
+        "parked": 3,
+        "sent": 0,
+        "pending": 3,
+        "dead": 0,
+    }
+    assert type(status["oldest_pending_seconds"]) is float
+    assert 0 <= status["oldest_pending_seconds"] < 60
+    assert status["paused"] is False
+    assert status["last_error"] is None
+
+    done = adapter("status", REDIS_URL=valkey.url())
+    assert done.returncode == 0
+    assert done.stdout.startswith("workspace default\n")
+
+
+def test_status_of_an_empty_redis(adapter: Adapter, valkey: Valkey, workspace: Workspace) -> None:
+    status = json.loads(adapter("status", "--json", REDIS_URL=valkey.url()).stdout)["default"]
+    assert [status[name] for name in STATUS[:7]] == [0] * 7
+    assert status["oldest_pending_seconds"] is None
+
+
+def test_status_without_redis(adapter: Adapter) -> None:
+    done = adapter("status", REDIS_URL="redis://127.0.0.1:1/0")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Redis: ")
+    assert done.stdout == ""

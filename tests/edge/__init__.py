@@ -1,0 +1,1 @@
+"""Whole processes, real HTTP, a real Valkey: the adapter as its users meet it."""

@@ -1,0 +1,63 @@
+"""Kills a process of the adapter at one exact step of its work.
+
+Python loads this at its start where a test puts the directory on PYTHONPATH. A step is armed by a
+file `<function>.before` or `<function>.after` in CRASH_DIR; whoever comes by first takes the file
+away and dies of SIGKILL, so the next to come by lives.
+"""
+
+import functools
+import importlib.abc
+import importlib.machinery
+import os
+import signal
+
+STEPS = {
+    "adapter.platforms": ("Platform.verify", "Platform.deliver"),
+    "adapter.mapping.mapper": ("Mappings.apply",),
+    "adapter.intake": ("Intake.receive",),
+    "adapter.store.outbox": ("Outbox.accept", "Outbox.claim", "Outbox.read", "Outbox.settle"),
+    "adapter.transport": ("Transport.send",),
+}
+
+
+def _die_if_armed(step):
+    try:
+        os.unlink(os.path.join(os.environ["CRASH_DIR"], step))
+    except FileNotFoundError:
+        return
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _watched(name, function):
+    @functools.wraps(function)
+    def watched(*args, **kwargs):
+        _die_if_armed(f"{name}.before")
+        result = function(*args, **kwargs)
+        _die_if_armed(f"{name}.after")
+        return result
+
+    return watched
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name not in STEPS:
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(name, path)
+        load = spec.loader.exec_module
+
+        def exec_module(module):
+            load(module)
+            for step in STEPS[name]:
+                owner, method = step.split(".")
+                kind = getattr(module, owner)
+                setattr(kind, method, _watched(step, getattr(kind, method)))
+
+        spec.loader.exec_module = exec_module
+        return spec
+
+
+if "CRASH_DIR" in os.environ:
+    import sys
+
+    sys.meta_path.insert(0, _Finder())

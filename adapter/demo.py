@@ -76,14 +76,15 @@ def _run(
     asked: threading.Event,
 ) -> int:
     logs = _logs(settings.data_dir)
-    environ = {**os.environ, "PORT": str(port), "ADAPTER_BIND": f"127.0.0.1:{port}"}
+    bind = f"127.0.0.1:{port}"
+    environ = {**os.environ, "PORT": str(port)}
     if settings.redis_url is None:
         redis = stack.enter_context(EmbeddedRedis(settings.data_dir))
         environ["REDIS_URL"] = redis.url
         console.print(f"embedded Valkey   keeps its data in {settings.data_dir}")
     secrets = settings.secrets.get(PLATFORM, (SAMPLE_SECRET,))
     environ[f"{PLATFORM.upper()}_WEBHOOK_SECRET"] = ",".join(secrets)
-    processes = commands(environ, output=logs)
+    processes = commands(environ, logs, bind)
     api = settings.customerio_track_url
     if settings.customerio_site_id is None:
         sandbox_port = _free_port(0)
@@ -93,7 +94,7 @@ def _run(
             "CUSTOMERIO_API_KEY": API_KEY,
             "CUSTOMERIO_TRACK_URL": api,
         }
-        processes = commands(environ, output=logs)
+        processes = commands(environ, logs, bind)
         arguments = ["sandbox", "--port", str(sandbox_port)]
         argv = [sys.executable, "-m", "adapter", *arguments]
         processes.append(Command("sandbox", argv, env=environ, output=logs))

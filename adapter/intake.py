@@ -9,7 +9,7 @@ from typing import Literal
 from adapter.errors import SignatureError, UnknownPlatformError
 from adapter.mapping import Mappings, parse_body
 from adapter.model import Delivery
-from adapter.platforms import Platform
+from adapter.platforms import Headers, Platform
 from adapter.store.outbox import Outbox
 
 Outcome = Literal["accepted", "duplicate", "ignored", "parked"]
@@ -47,15 +47,16 @@ class Intake:
         return platform
 
     def receive(
-        self, platform: Platform, headers: Mapping[str, str], raw: bytes, received_at: int
+        self, platform: Platform, headers: Mapping[str, str] | Headers, raw: bytes, received_at: int
     ) -> Receipt:
         """Verify, read, map and store one webhook; `received_at` is Unix seconds.
 
         Raises DeliveryError when the webhook is not acceptable and StoreError when it could not
         be stored. The raw bytes are verified before anything looks into them.
         """
-        platform.verify(headers, raw, self.secrets[platform.name])
-        delivery = platform.deliver(headers, received_at)
+        found = Headers.of(headers)
+        platform.verify(found, raw, self.secrets[platform.name])
+        delivery = platform.deliver(found, received_at)
         shops = self.shops.get(platform.name)
         if shops and delivery.shop not in shops:
             raise SignatureError("this shop is not on the list of shops")

@@ -50,6 +50,7 @@ def configure(level: str = "INFO", *, stream: TextIO | None = None) -> None:
     handler = logging.StreamHandler(stream)
     handler.name = HANDLER
     handler.setFormatter(TextFormatter() if stream.isatty() else JsonFormatter())
+    handler.addFilter(_ours_or_a_warning)
     logging.getLogger("adapter").setLevel(level)
     root = logging.getLogger()
     # Not `level`: at DEBUG the libraries write out whole requests.
@@ -57,10 +58,17 @@ def configure(level: str = "INFO", *, stream: TextIO | None = None) -> None:
     for old in [old for old in root.handlers if old.name == HANDLER]:
         root.removeHandler(old)
     root.addHandler(handler)
+    # What no line shows need not be found out for each (a webhook writes one).
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     # A record that cannot be written would be printed with its arguments.
     logging.raiseExceptions = False
     sys.excepthook = _unhandled
     threading.excepthook = _unhandled_in_thread
+
+
+def _ours_or_a_warning(record: logging.LogRecord) -> bool:
+    """Some libraries give their loggers a level of their own, as RQ does."""
+    return record.levelno >= logging.WARNING or record.name.split(".")[0] == "adapter"
 
 
 class JsonFormatter(logging.Formatter):

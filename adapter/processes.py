@@ -9,20 +9,23 @@ from pathlib import Path
 from adapter.supervisor import Command
 
 
-def gunicorn() -> list[str]:
-    """The web process.
+def gunicorn(bind: str | None = None) -> list[str]:
+    """The web process, at `bind` (host:port) instead of PORT on every address.
 
     Its configuration is read as a file: imported as a module it would bring its package, and with
     that redis, into the master before gevent has patched ssl.
     """
     conf = Path(__file__).parent / "web" / "gunicorn_conf.py"
-    return [sys.executable, "-m", "gunicorn", "-c", f"file:{conf}"]
+    argv = [sys.executable, "-m", "gunicorn", "-c", f"file:{conf}"]
+    return argv if bind is None else [*argv, "--bind", bind]
 
 
-def commands(environ: Mapping[str, str], output: Path | None = None) -> list[Command]:
+def commands(
+    environ: Mapping[str, str], output: Path | None = None, bind: str | None = None
+) -> list[Command]:
     """Web and worker, in the order in which they are to end: first no more comes in."""
     worker = [sys.executable, "-m", "adapter", "worker"]
     return [
-        Command("web", gunicorn(), env=environ, output=output),
+        Command("web", gunicorn(bind), env=environ, output=output),
         Command("worker", worker, env=environ, output=output),
     ]

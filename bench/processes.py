@@ -82,8 +82,8 @@ class Place:
         Gives the port and the process id of the master.
         """
         port = free_port()
-        argv = [*gunicorn(), *([app] if app else [])]
-        with self.process(name, argv, ADAPTER_BIND=f"127.0.0.1:{port}", **environ) as process:
+        argv = [*gunicorn(f"127.0.0.1:{port}"), *([app] if app else [])]
+        with self.process(name, argv, **environ) as process:
             process.wait_for_port(port)
             yield port, process.pid
 

@@ -21,7 +21,6 @@ def web(port: int | None) -> None:
     check_mappings(settings)
     if port is not None:
         os.environ["PORT"] = str(port)
-        os.environ["ADAPTER_BIND"] = f"0.0.0.0:{port}"
     os.execv(sys.executable, gunicorn())
 
 
@@ -52,7 +51,7 @@ def up(port: int | None) -> None:
     check_mappings(settings)
     environ = dict(os.environ)
     if port is not None:
-        environ |= {"PORT": str(port), "ADAPTER_BIND": f"0.0.0.0:{port}"}
+        environ["PORT"] = str(port)
     if settings.redis_url is not None:
         sys.exit(supervise(commands(environ)))
     with EmbeddedRedis(settings.data_dir) as redis:

@@ -14,6 +14,13 @@ _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
+def _refuse(_constant: str) -> NoReturn:
+    raise ValueError
+
+
+_DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse)
+
+
 def parse_body(raw: bytes) -> Json:
     """The object that a body holds; raises MalformedError with the reason.
 
@@ -24,8 +31,8 @@ def parse_body(raw: bytes) -> Json:
     except UnicodeDecodeError as error:
         raise MalformedError(f"the body is not UTF-8: byte {error.start + 1}") from None
     try:
-        body = json.loads(text, parse_float=Decimal, parse_constant=_refuse)
-        if _SURROGATE_ESCAPE.search(raw):
+        body = _DECODER.decode(text)
+        if b"\\" in raw and _SURROGATE_ESCAPE.search(raw):
             body = _mended(body)
     except json.JSONDecodeError as error:
         raise MalformedError(
@@ -38,10 +45,6 @@ def parse_body(raw: bytes) -> Json:
     if not isinstance(body, dict):
         raise MalformedError("the body is no JSON object")
     return body
-
-
-def _refuse(_constant: str) -> NoReturn:
-    raise ValueError
 
 
 def _mended(value: Json) -> Json:

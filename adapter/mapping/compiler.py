@@ -188,7 +188,7 @@ class PlatformCompiler(TreeReader):
             expression = self.expression(each, "once")
             if expression:
                 path = f"{event}.once"
-                setters.append(setter(Field("once", "id"), expression.evaluate, path))
+                setters.append(setter(Field("once", "id"), expression, path))
                 reads.update(name for path_ in expression.paths for name in path_.names)
         if node.is_sequence and not node.value:
             self.fault(node, "once: expected an expression or a list of them")
@@ -201,7 +201,7 @@ class PlatformCompiler(TreeReader):
         changes = any(path.names[-1] == _CHANGES for path in expression.paths)
         if changes and _CHANGES not in reads:
             self.fault(node, "at: updated_at changes; the time of a once-event must not")
-        return setter(Field("at", "time"), expression.evaluate, f"{event}.at")
+        return setter(Field("at", "time"), expression, f"{event}.at")
 
     def _properties(self, event: Event, key: Node, root: Node | None) -> tuple[Setter, ...]:
         place = key
@@ -252,7 +252,7 @@ class PlatformCompiler(TreeReader):
         self.used.add(use.value)
         if expression is None:
             return None
-        return items_setter(field, expression.evaluate, self.fragments[use.value], path)
+        return items_setter(field, expression, self.fragments[use.value], path)
 
     def _fragment(self, name: str, root: Node) -> tuple[Setter, ...]:
         what = f"fragments.{name}"
@@ -277,7 +277,7 @@ class PlatformCompiler(TreeReader):
     def _setter(self, field: Field, node: Node, what: str, path: str) -> Setter | None:
         """`what` names the field in faults of the file, `path` in problems of a body."""
         expression = self.expression(node, what)
-        return setter(field, expression.evaluate, path) if expression else None
+        return setter(field, expression, path) if expression else None
 
     def _optional(self, name: str, of: str, node: Node | None, path: str) -> Setter | None:
         if node is None:

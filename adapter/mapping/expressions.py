@@ -37,10 +37,11 @@ FACTS: dict[str, Callable[[Delivery], Json]] = {
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A compiled expression and the paths that it reads."""
+    """A compiled expression and the paths that it reads; `key` when it only is that of the root."""
 
     evaluate: Evaluate
     paths: tuple[syntax.Path, ...] = ()
+    key: str | None = None
 
 
 def literal(value: Json) -> Expression:
@@ -62,7 +63,8 @@ def _as_json(value: Json) -> Json:
 def compile_text(text: str) -> Expression:
     """The expression that `text` is; raises ExpressionError."""
     tree = parser.parse(text)
-    return Expression(_compile(tree), syntax.paths(tree))
+    key = tree.names[0] if isinstance(tree, syntax.Path) and len(tree.parts) == 1 else None
+    return Expression(_compile(tree), syntax.paths(tree), key)
 
 
 def compile_condition(text: str) -> Condition:
@@ -102,6 +104,9 @@ def _pipe(operand: Evaluate, filters: tuple[Apply, ...]) -> Evaluate:
     if len(filters) == 1:
         only = filters[0]
         return lambda root, delivery: only(operand(root, delivery))
+    if len(filters) == 2:
+        first, second = filters
+        return lambda root, delivery: second(first(operand(root, delivery)))
 
     def evaluate(root: dict[str, Json], delivery: Delivery) -> Json:
         value = operand(root, delivery)
@@ -118,7 +123,10 @@ def _either(choices: tuple[Evaluate, ...]) -> Evaluate:
     def evaluate(root: dict[str, Json], delivery: Delivery) -> Json:
         for choice in earlier:
             value = choice(root, delivery)
-            if not is_blank(value):
+            if type(value) is str:
+                if value and not value.isspace():
+                    return value
+            elif value is not None and not is_blank(value):
                 return value
         return last(root, delivery)
 
@@ -147,6 +155,15 @@ def _keys(names: tuple[str, ...]) -> Evaluate:
             return value.get(second) if type(value) is dict else None
 
         return two
+    if len(more) == 1:
+        third = more[0]
+
+        def three(root: dict[str, Json], _delivery: Delivery) -> Json:
+            value = root.get(first)
+            value = value.get(second) if type(value) is dict else None
+            return value.get(third) if type(value) is dict else None
+
+        return three
 
     def many(root: dict[str, Json], _delivery: Delivery) -> Json:
         value: Any = root
@@ -207,7 +224,7 @@ def _projection(rest: Step | None, *, flatten: bool = False) -> Step:
     def step(value: Any) -> Json:
         if type(value) is not list:
             return None
-        found = (each if rest is None else rest(each) for each in value)
+        found = value if rest is None else map(rest, value)
         present = [each for each in found if each is not None]
         if flatten:
             return [inner for each in present for inner in each]

@@ -2,8 +2,9 @@
 
 A filter is a factory: it gets the arguments once, when the file is loaded, and returns what is
 applied to every value. Its signature is its arity; its examples run as tests. None (absent) passes
-through all filters but those registered with `absent=True`. What does not fit is None, as with
-paths; only arithmetic on what is no number raises ValueError, which then is the field's problem.
+through all filters but those registered with `absent=True`; each sees to that itself. What does not
+fit is None, as with paths; only arithmetic on what is no number raises ValueError, which then is
+the field's problem.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -22,6 +24,9 @@ from adapter.model import Json
 
 Apply = Callable[[Json], Json]
 Argument = str | bool | int | Decimal
+
+_LONGEST_NUMBER, _LONGEST_URL = 100, 2000  # characters; longer texts are not remembered
+_ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +107,7 @@ def build(name: str, arguments: tuple[Argument, ...]) -> Apply:
         ):
             wanted = "a text in double quotes" if expected in (str, str | None) else "a number"
             raise ValueError(f"{name}: argument {number + 1} must be {wanted}")
-    apply = filter_.make(*arguments)
-    if filter_.takes_absent:
-        return apply
-    return lambda value: None if value is None else apply(value)
+    return filter_.make(*arguments)
 
 
 def _arity(filter_: Filter) -> str:
@@ -120,18 +122,31 @@ def _arity(filter_: Filter) -> str:
 
 
 def _number(value: Json) -> Decimal:
+    if type(value) is str and len(value) <= _LONGEST_NUMBER:
+        return _remembered_number(value)
+    return _any_number(value)
+
+
+def _any_number(value: Json) -> Decimal:
     number = exact(value)
     if number is None:
         raise bad("number", value)
     return number
 
 
+_remembered_number = lru_cache(maxsize=4096)(_any_number)
+
+
 def _on_text(change: Callable[[str], Json]) -> Apply:
     def apply(value: Json) -> Json:
-        text = as_text(value)
+        text = value if type(value) is str else as_text(value)
         return None if text is None else change(text)
 
     return apply
+
+
+def _unless_absent(test: Callable[[Json], bool]) -> Apply:
+    return lambda value: None if value is None else test(value)
 
 
 def _same(wanted: tuple[Argument, ...]) -> Callable[[Json], bool]:
@@ -190,8 +205,8 @@ def _join(sep: str) -> Apply:
     def apply(value: Json) -> Json:
         if not isinstance(value, list):
             return as_text(value)
-        texts = (as_text(each) for each in value)
-        return sep.join(text for text in texts if text and not text.isspace())
+        texts = map(as_text, value)
+        return sep.join([text for text in texts if text and not text.isspace()])
 
     return apply
 
@@ -231,7 +246,7 @@ def _absent() -> Apply:
     absent=True,
 )
 def _present() -> Apply:
-    return lambda value: not is_blank(value)
+    return lambda value: value is not None and not is_blank(value)
 
 
 @_named(
@@ -242,7 +257,7 @@ def _present() -> Apply:
     (42, 'eq("42")', True),
 )
 def _eq(x: Argument) -> Apply:
-    return _same((x,))
+    return _unless_absent(_same((x,)))
 
 
 @_named(
@@ -252,7 +267,7 @@ def _eq(x: Argument) -> Apply:
     ("voided", 'one_of("paid", "partially_paid")', False),
 )
 def _one_of(x: Argument, *more: Argument) -> Apply:
-    return _same((x, *more))
+    return _unless_absent(_same((x, *more)))
 
 
 @_named(
@@ -263,7 +278,7 @@ def _one_of(x: Argument, *more: Argument) -> Apply:
 )
 def _only(x: Argument, *more: Argument) -> Apply:
     test = _same((x, *more))
-    return lambda value: value if test(value) else None
+    return lambda value: value if value is not None and test(value) else None
 
 
 @_named(
@@ -343,7 +358,7 @@ def _sum(key: str | None = None) -> Apply:
         numbers = [_number(each) for each in value if not is_blank(each)]
         if not numbers:
             return None
-        total = Decimal(0)
+        total = _ZERO
         for number in numbers:
             total = EXACT.add(total, number)
         return total
@@ -384,10 +399,18 @@ def _count() -> Apply:
 )
 def _query(name: str) -> Apply:
     def find(text: str) -> str | None:
-        query = text.partition("?")[2].partition("#")[0]
-        return next((value for key, value in parse_qsl(query) if key == name), None)
+        parameters = _remembered if len(text) <= _LONGEST_URL else _parameters
+        return parameters(text).get(name)
 
     return _on_text(find)
+
+
+def _parameters(text: str) -> dict[str, str]:
+    query = text.partition("?")[2].partition("#")[0]
+    return dict(reversed(parse_qsl(query)))  # of two with one name the first counts
+
+
+_remembered = lru_cache(maxsize=64)(_parameters)  # mappings ask one URL for several parameters
 
 
 @_named(

@@ -33,11 +33,13 @@ class Setter(NamedTuple):
     """One field that a mapping sets.
 
     `path` is where problems say that it stands. `coerce` types what `evaluate` found and raises
-    ValueError with the problem; when `framed` it takes the frame as well.
+    ValueError with the problem; when `framed` it takes the frame as well. Most fields are one key
+    of the root: its `key` then saves the call of `evaluate`.
     """
 
     name: str
     path: str
+    key: str | None
     evaluate: Evaluate
     coerce: Callable[..., Json]
     framed: bool
@@ -242,19 +244,20 @@ def fill(
     """
     found = {}
     delivery = frame.delivery
-    for name, path, evaluate, coerce, framed, required, is_list in setters:
+    for name, path, key, evaluate, coerce, framed, required, is_list in setters:
         try:
-            value = evaluate(root, delivery)
+            value = evaluate(root, delivery) if key is None else root.get(key)
             if value is not None:
                 value = coerce(value, frame) if framed else coerce(value)
+                if value is not None:
+                    found[name] = value
+                    continue
         except ValueError as error:
             if required:
                 raise FieldError(prefix + path, str(error)) from None
             frame.left_out.append(LeftOut(prefix + path, str(error)))
             continue
-        if value is not None:
-            found[name] = value
-        elif required:
+        if required:
             if not is_list:
                 raise FieldError(prefix + path, ABSENT)
             found[name] = []

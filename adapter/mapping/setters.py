@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from adapter.errors import FieldError
-from adapter.mapping.expressions import Evaluate
+from adapter.mapping.expressions import Expression
 from adapter.mapping.mapper import Frame, Setter, fill
 from adapter.mapping.schema import Field
 from adapter.mapping.types import TYPES, Coerce, to_money, unfit
@@ -15,7 +15,7 @@ from adapter.model import Json, LeftOut
 Framed = Callable[[Json, Frame], Json]
 
 
-def setter(field: Field, evaluate: Evaluate, path: str) -> Setter:
+def setter(field: Field, expression: Expression, path: str) -> Setter:
     """The setter of a field that holds no items."""
     coerce: Coerce | Framed = TYPES[field.of].coerce
     framed = False
@@ -24,14 +24,14 @@ def setter(field: Field, evaluate: Evaluate, path: str) -> Setter:
     elif field.of == "money":
         coerce, framed = _presentment if field.name.startswith("presentment_") else _money, True
     required = not field.optional and field.source == "mapping"
-    return Setter(field.name, path, evaluate, coerce, framed, required, field.is_list)
+    key, evaluate = expression.key, expression.evaluate
+    return Setter(field.name, path, key, evaluate, coerce, framed, required, field.is_list)
 
 
-def items_setter(field: Field, each: Evaluate, fragment: tuple[Setter, ...], path: str) -> Setter:
+def items_setter(field: Field, each: Expression, fragment: tuple[Setter, ...], path: str) -> Setter:
     """The setter of a list of items: every element of `each`, as the fragment says."""
-    return Setter(
-        field.name, path, each, _items(field, fragment, path), True, not field.optional, True
-    )
+    items, required = _items(field, fragment, path), not field.optional
+    return Setter(field.name, path, each.key, each.evaluate, items, True, required, True)
 
 
 def _money(value: Json, frame: Frame) -> Json:

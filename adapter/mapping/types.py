@@ -29,8 +29,8 @@ _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
 _PHONE_SEPARATORS = str.maketrans("", "", " \u00a0-()./")
 _INTEGER = re.compile(r"-?[0-9]{1,17}")
 _URL = re.compile(
-    r"https?://(?:[^\s/?#@]*@)?(?:\[[0-9a-f:.]+\]|[^\s/?#@:\[\]]+)(?::[0-9]*)?(?:[/?#][^\s\x00-\x20]*)?",
-    re.IGNORECASE,
+    r"[hH][tT][tT][pP][sS]?://(?:[^\s/?#@]*@)?(?:\[[0-9A-Fa-f:.]+\]|[^\s/?#@:\[\]]+)"
+    r"(?::[0-9]*)?(?:[/?#][!-~]*+[^\s\x00-\x20]*)?"  # [!-~]: most are ASCII, and that is faster
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SAFE = 2**53
@@ -61,7 +61,7 @@ def unfit(expected: str, value: Json) -> ValueError:
 
 def to_id(value: Json) -> str | None:
     if type(value) is int:
-        text = as_text(value)
+        text = str(value) if value.bit_length() <= 64 else as_text(value)
         if text is None:
             raise unfit("id", value)
         return text
@@ -99,7 +99,10 @@ def to_email(value: Json) -> str | None:
 def to_phone(value: Json) -> str | None:
     if not isinstance(value, str):
         raise unfit("phone", value)
-    text = value.strip().translate(_PHONE_SEPARATORS)
+    text = value.strip()
+    if _PHONE.fullmatch(text):
+        return text
+    text = text.translate(_PHONE_SEPARATORS)
     if not text and not value.strip():
         return None
     # "+44 (0)20 ..." does not say whether the 0 is dialled: no number is better than a wrong one
@@ -117,22 +120,14 @@ def to_money(value: Json, exponent: int | None = None) -> int | float | None:
         text = value.strip()
         if len(text) > _LONGEST:
             raise bad("money", value)
-        return _money_text(text, exponent) if text else None
+        return _remembered_money(text, exponent) if text else None
+    return _money(value, exponent)
+
+
+def _money(value: Json, exponent: int | None) -> int | float:
     amount = exact(value)
     if amount is None:
         raise bad("money", value)
-    return _money(amount, exponent, value)
-
-
-@lru_cache(maxsize=4096)
-def _money_text(text: str, exponent: int | None) -> int | float:
-    amount = exact(text)
-    if amount is None:
-        raise bad("money", text)
-    return _money(amount, exponent, text)
-
-
-def _money(amount: Decimal, exponent: int | None, value: Json) -> int | float:
     step = _STEPS[4 if exponent is None else exponent]
     rounded = amount.quantize(step, ROUND_HALF_UP, EXACT)
     if rounded and rounded.adjusted() >= _MOST_DIGITS - (exponent or 0):
@@ -140,6 +135,9 @@ def _money(amount: Decimal, exponent: int | None, value: Json) -> int | float:
     if exponent == 0:
         return int(rounded)
     return float(rounded) + 0.0  # + 0.0: no negative zero
+
+
+_remembered_money = lru_cache(maxsize=4096)(_money)  # of texts up to _LONGEST
 
 
 def to_number(value: Json) -> int | float | None:

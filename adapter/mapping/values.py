@@ -32,7 +32,7 @@ def is_true(value: Json) -> bool:
 
 def as_text(value: Json) -> str | None:
     """The text that a scalar has in JSON; None for None, lists, objects and monstrous numbers."""
-    if isinstance(value, str):
+    if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -48,9 +48,7 @@ def exact(value: Json) -> Decimal | None:
     if isinstance(value, str):
         text = value.strip()
         return Decimal(text) if _NUMBER.fullmatch(text) else None
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int):
+    if isinstance(value, int) and not isinstance(value, bool):
         return Decimal(value) if value.bit_length() <= _LARGEST * 3 else None
     if isinstance(value, float):
         value = Decimal(repr(value)) if math.isfinite(value) else None

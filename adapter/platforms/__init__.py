@@ -14,7 +14,7 @@ from typing import Any
 
 from adapter.errors import Fault, MalformedError, MappingFileError, SignatureError
 from adapter.model import Delivery
-from adapter.platforms.headers import Headers, flag, hostname, instant, text
+from adapter.platforms.headers import Headers, WsgiHeaders, flag, hostname, instant, text
 from adapter.platforms.profile import REQUIRED_FACTS, Profile, read_profile
 
 PROFILE = "platform.yml"
@@ -37,10 +37,12 @@ class Platform:
     name: str
     profile: Profile
 
-    def verify(self, headers: Mapping[str, str], raw: bytes, secrets: Sequence[str]) -> None:
+    def verify(
+        self, headers: Mapping[str, str] | Headers, raw: bytes, secrets: Sequence[str]
+    ) -> None:
         """Raise SignatureError unless one of the secrets signed these bytes."""
         scheme = self.profile.signature
-        found = Headers(headers)
+        found = Headers.of(headers)
         if found.get(scheme.header) is None:
             raise SignatureError(f"no {scheme.header} header")
         if not scheme.matches(found, raw, secrets):
@@ -52,9 +54,9 @@ class Platform:
             hint = f": {self.profile.hint}" if self.profile.hint else ""
             raise SignatureError(f"signature {tried}{hint}")
 
-    def deliver(self, headers: Mapping[str, str], received_at: int) -> Delivery:
+    def deliver(self, headers: Mapping[str, str] | Headers, received_at: int) -> Delivery:
         """The delivery's facts; MalformedError names every header that is missing or malformed."""
-        found = Headers(headers)
+        found = Headers.of(headers)
         facts: dict[str, Any] = {}
         problems = []
         for fact, header in self.profile.delivery.items():
@@ -117,4 +119,4 @@ def _iso(seconds: float | None) -> str | None:
     return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
 
 
-__all__ = ["Platform", "load_platforms"]
+__all__ = ["Headers", "Platform", "WsgiHeaders", "load_platforms"]

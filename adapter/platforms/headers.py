@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
+from typing import Any
 
 _PRINTABLE = re.compile(r"[\x20-\x7e]*")
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
@@ -28,9 +30,35 @@ class Headers:
             seen = self._values.get(lower)
             self._values[lower] = value.strip() if seen is None else f"{seen},{value.strip()}"
 
+    @classmethod
+    def of(cls, headers: Mapping[str, str] | Headers) -> Headers:
+        """The same object where it is one already, so that it is made once for a webhook."""
+        return headers if isinstance(headers, Headers) else cls(headers)
+
     def get(self, name: str) -> str | None:
         """The value, trimmed; None when the header is absent or blank."""
         return self._values.get(name.lower()) or None
+
+
+class WsgiHeaders(Headers):
+    """The same over a WSGI environ, looking at nothing but what is asked for.
+
+    The server has joined the values of a name that occurs more than once, by commas.
+    """
+
+    __slots__ = ("_environ",)
+
+    def __init__(self, environ: Mapping[str, Any]) -> None:
+        self._environ = environ
+
+    def get(self, name: str) -> str | None:
+        value: str | None = self._environ.get(_wsgi_name(name))
+        return value.strip() or None if value else None
+
+
+@cache
+def _wsgi_name(name: str) -> str:
+    return "HTTP_" + name.upper().replace("-", "_")
 
 
 def text(value: str, limit: int) -> str:

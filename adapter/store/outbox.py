@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import time
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from redis import Redis
@@ -206,7 +208,7 @@ class Outbox:
     def sweep(self, limit: int = 100) -> tuple[int, int]:
         """Wake what nobody else wakes: (entries in the outbox, entries parked for want of a
         person)."""
-        now = int(datetime.now(UTC).timestamp())
+        now = int(time.time())
         with store_errors():
             left, parked = self._scripts.call("sweep", _now(), now, WAITED_TOO_LONG, limit)
         return left, parked
@@ -221,7 +223,7 @@ class Outbox:
                     claim.token,
                     round(seconds * 1000),
                     reason,
-                    int(datetime.now(UTC).timestamp()),
+                    int(time.time()),
                     int(paused),
                     failures,
                     int(not died),
@@ -273,5 +275,10 @@ _dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def _now() -> str:
-    """The time as RQ writes it into a job."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    """The time as RQ writes it into a job, to the second."""
+    return _rq_time(int(time.time()))
+
+
+@lru_cache(maxsize=1)
+def _rq_time(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import os
 
+from gunicorn.config import Config  # type: ignore[import-untyped]
+from gunicorn.glogging import Logger  # type: ignore[import-untyped]
+
+from adapter import logs
 from adapter.settings import Settings
 
 _settings = Settings.from_env(os.environ)
 
 wsgi_app = "adapter.app:create()"
-bind = os.environ.get("ADAPTER_BIND", f"0.0.0.0:{_settings.port}")
+bind = f"0.0.0.0:{_settings.port}"
 workers = _settings.web_concurrency
 worker_class = "gevent"
 worker_connections = 512
@@ -30,5 +34,18 @@ limit_request_field_size = 8190
 accesslog = None
 errorlog = "-"
 loglevel = "warning"
+
+
+class _Log(Logger):  # type: ignore[misc]
+    """gunicorn's own lines are JSON like all others, and as careful: no request is quoted."""
+
+    def setup(self, cfg: Config) -> None:
+        super().setup(cfg)
+        for handler in self.error_log.handlers:
+            handler.setFormatter(logs.JsonFormatter())
+
+
+logger_class = _Log
+
 # Heartbeat files on a disk can block; memory cannot.
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108

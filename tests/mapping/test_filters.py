@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from adapter.mapping import filters
 from adapter.mapping.expressions import compile_text
 from adapter.mapping.filters import FILTERS, Example
 
@@ -58,3 +59,30 @@ def test_signatures_are_readable() -> None:
         "only": "only(x, more, ...)",
         "lower": "lower",
     }
+
+
+@pytest.mark.parametrize("padding", ["", "x" * 5000], ids=["remembered", "too long for that"])
+def test_a_parameter_is_the_first_of_its_name(padding: str) -> None:
+    body = {"url": f"/{padding}?a=1&b=2&a=3&c=#d=4"}
+    found = [compile_text(f'url | query("{n}")').evaluate(body, DELIVERY) for n in "abcd"]
+    assert found == ["1", "2", None, None]
+
+
+def test_remembered_texts_are_bounded() -> None:
+    url, number = compile_text('a | query("a")'), compile_text("a | sum")
+    for each in range(10_000):
+        url.evaluate({"a": f"/?a={each}"}, DELIVERY)
+        number.evaluate({"a": [str(each)]}, DELIVERY)
+    for remembered in (filters._remembered, filters._remembered_number):
+        before = remembered.cache_info()
+        assert before.currsize == before.maxsize
+        url.evaluate({"a": "/?a=" + "x" * 2000}, DELIVERY)
+        with pytest.raises(ValueError, match="expected number"):
+            number.evaluate({"a": ["x" * 200]}, DELIVERY)
+        assert remembered.cache_info() == before
+
+
+def test_a_sum_of_one_is_normal_like_any_other() -> None:
+    sum_ = compile_text("a | sum")
+    assert str(sum_.evaluate({"a": ["-0.00"]}, DELIVERY)) == "0.00"
+    assert str(sum_.evaluate({"a": [Decimal("1e5")]}, DELIVERY)) == "100000"

@@ -248,7 +248,11 @@ def test_a_name_or_a_token_is_enough(mappings: Mappings, changes: dict[str, Any]
 
 def test_a_sale_of_nobody_says_which_order_it_was(mappings: Mappings) -> None:
     result = mapped(mappings, customer=None)
-    assert (result.outcome, result.reason, result.order) == ("ignored", "no_person", str(BODY["id"]))
+    assert (result.outcome, result.reason, result.order) == (
+        "ignored",
+        "no_person",
+        str(BODY["id"]),
+    )
 
 
 # --- events

@@ -75,7 +75,7 @@ class JsonFormatter(logging.Formatter):
     """One JSON object a line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return json.dumps(fields(record), default=_plain, skipkeys=True)
+        return _encode(fields(record))
 
 
 class TextFormatter(logging.Formatter):
@@ -152,6 +152,10 @@ def _shown(value: object) -> str:
 def _plain(value: object) -> str:
     """What JSON does not know. Anything but a path may hold more than its name says."""
     return str(value) if isinstance(value, Path) else type(value).__name__
+
+
+# One encoder for all: json.dumps with options of its own makes another at every call.
+_encode = json.JSONEncoder(default=_plain, skipkeys=True).encode
 
 
 def _unhandled(

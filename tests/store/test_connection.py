@@ -6,16 +6,19 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 import trustme
-from redis.exceptions import ResponseError
+from redis import Redis
+from redis.exceptions import RedisError, ResponseError
 
 from adapter.errors import StoreError
-from adapter.store.connection import Line, connect, store_errors
+from adapter.store.connection import Line, _Call, connect, store_errors
 
 
 def _pump(source: socket.socket, target: socket.socket) -> None:
@@ -130,43 +133,143 @@ def test_a_line_to_a_redis_that_hangs_gives_up_in_time() -> None:
         assert time.monotonic() - started < 1.5
 
 
-def test_lines_are_given_in_the_order_of_asking(redis_url: str) -> None:
-    """One line, held by a slow command; those who wait are served first come, first served."""
-    with connect(redis_url, "worker", max_connections=1) as redis:
-        line = Line(redis)
-        line.call("PING")
-        order: list[int] = []
-        turns = line._turns
-        assert turns.take(0)
+class Busy:
+    """A line whose leader is held by a blocking command until it is let go."""
 
-        def ask(number: int) -> None:
-            assert turns.take(5)
-            order.append(number)
-            turns.give()
+    def __init__(self, line: Line, redis: Redis) -> None:
+        self.line, self._redis = line, redis
+        self.threads: list[threading.Thread] = []
+        self.said: list[Any] = []
+        self._leader = self._start(("BLPOP", "gate", "5"), keep=False)
+        self._until(lambda: bool(redis.info("clients")["blocked_clients"]))
 
-        threads = []
-        for number in range(5):
-            thread = threading.Thread(target=ask, args=(number,))
-            thread.start()
-            threads.append(thread)
-            until = time.monotonic() + 5
-            while len(turns._waiting) <= number and time.monotonic() < until:
-                time.sleep(0.001)
-        turns.give()
-        for thread in threads:
+    def ask(self, *command: str) -> None:
+        """One more who waits; it is in the queue when this returns."""
+        before = len(self.line._waiting)
+        self._start(command, keep=True)
+        self._until(lambda: len(self.line._waiting) > before)
+
+    def let_go(self) -> None:
+        self._redis.rpush("gate", "open")
+        self._leader.join(5)
+        for thread in self.threads:
             thread.join(5)
-        assert order == [0, 1, 2, 3, 4]
+            assert not thread.is_alive()
+
+    def _start(self, command: tuple[str, ...], *, keep: bool) -> threading.Thread:
+        def run() -> None:
+            try:
+                answer: Any = self.line.call(*command)
+            except RedisError as error:
+                answer = type(error).__name__
+            if keep:
+                self.said.append(answer)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        if keep:
+            self.threads.append(thread)
+        return thread
+
+    def _until(self, condition: Callable[[], bool]) -> None:
+        until = time.monotonic() + 5
+        while not condition():
+            assert time.monotonic() < until
+            time.sleep(0.001)
+
+
+@pytest.fixture
+def line(redis_url: str) -> Iterator[Line]:
+    with connect(redis_url, "worker") as redis:
+        line = Line(redis)
+        line.call("PING")  # a connection that was just made is not made again
+        yield line
         line.close()
 
 
-def test_waiting_for_a_line_ends(redis_url: str) -> None:
-    with connect(redis_url, "web", max_connections=1) as redis:
-        line = Line(redis)
-        assert line._turns.take(0)
+@pytest.fixture
+def busy(line: Line, redis: Redis) -> Busy:
+    return Busy(line, redis)
+
+
+def test_who_waits_is_served_in_the_order_of_asking(busy: Busy, redis: Redis) -> None:
+    for number in range(10):
+        busy.ask("RPUSH", "order", str(number))
+    busy.let_go()
+    assert redis.lrange("order", 0, -1) == [b"%d" % number for number in range(10)]
+
+
+def test_what_has_gathered_goes_out_in_one_write(busy: Busy, redis: Redis) -> None:
+    for number in range(30):
+        busy.ask("ECHO", str(number))
+    before = redis.info("stats")["total_reads_processed"]
+    busy.let_go()
+    after = redis.info("stats")["total_reads_processed"]
+    assert sorted(busy.said) == sorted(b"%d" % number for number in range(30))
+    # Ours to open the gate and to look, and one of theirs; not thirty.
+    assert after - before <= 5
+
+
+def test_one_bad_command_among_others_harms_none_of_them(busy: Busy) -> None:
+    busy.ask("ECHO", "a")
+    busy.ask("NONSENSE")
+    busy.ask("ECHO", "b")
+    busy.let_go()
+    assert sorted(busy.said, key=str) == ["ResponseError", b"a", b"b"]
+
+
+def test_a_line_that_breaks_under_many_serves_them_all(busy: Busy, redis: Redis) -> None:
+    for number in range(5):
+        busy.ask("ECHO", str(number))
+    redis.client_kill_filter(_type="normal", skipme=True)
+    busy.let_go()
+    assert sorted(busy.said) == [b"0", b"1", b"2", b"3", b"4"]
+
+
+@pytest.mark.parametrize("its_turn", [False, True])
+def test_who_leaves_the_queue_does_not_take_the_line_along(
+    line: Line, monkeypatch: pytest.MonkeyPatch, its_turn: bool
+) -> None:
+    """As a signal handler that raises does, before the turn has come or just as it comes."""
+    gone, next_one = _Call(("ECHO", "gone")), _Call(("ECHO", "next"))
+    line._taken = True
+    line._waiting.extend((gone, next_one))
+    if its_turn:
+        gone.turn.set()
+
+    def leave(_: float | None = None) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(gone.turn, "wait", leave)
+    with pytest.raises(KeyboardInterrupt):
+        line._await(gone)
+    assert list(line._waiting) == [next_one]
+    assert next_one.turn.is_set() is its_turn
+
+
+def test_waiting_for_a_line_ends(redis_url: str, redis: Redis) -> None:
+    with connect(redis_url, "web") as client:
+        line = Line(client)
+        line._taken = True  # by somebody who never hands it on
         started = time.monotonic()
         with pytest.raises(StoreError), store_errors():
             line.call("PING")
-        assert time.monotonic() - started < 1.0
-        line._turns.give()
-        assert line.call("PING") == b"PONG"
+        assert time.monotonic() - started < 1.5
+
+
+def test_all_who_wait_for_a_redis_that_hangs_give_up_in_time() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0), backlog=64) as silent,
+        connect(f"redis://127.0.0.1:{silent.getsockname()[1]}/0", "web") as client,
+    ):
+        line = Line(client)
+
+        def ask(_: int) -> float:
+            started = time.monotonic()
+            with pytest.raises(StoreError), store_errors():
+                line.call("PING")
+            return time.monotonic() - started
+
+        with ThreadPoolExecutor(20) as many:
+            assert max(many.map(ask, range(20))) < 1.5
         line.close()

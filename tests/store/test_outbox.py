@@ -786,16 +786,15 @@ def test_without_redis_every_step_says_so() -> None:
 @pytest.fixture
 def losing(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Once called, the next answer of Redis is lost on its way, after Redis has done the work."""
-    ask, armed = Line._ask, threading.Event()
+    exchange, armed = Line._exchange, threading.Event()
 
-    def lose(line: Line, connection: Any, command: Any) -> Any:
-        answer = ask(line, connection, command)
+    def lose(line: Line, calls: Any) -> None:
+        exchange(line, calls)
         if armed.is_set():
             armed.clear()
             raise RedisConnectionError("lost")
-        return answer
 
-    monkeypatch.setattr(Line, "_ask", lose)
+    monkeypatch.setattr(Line, "_exchange", lose)
     return armed.set
 
 

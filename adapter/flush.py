@@ -53,9 +53,8 @@ MOST_ENTRIES = 2_000
 BYTES_PER_OPERATION = 160
 """What an operation takes in a request beyond what its entry takes in the outbox, at the most."""
 
-FILL, FIRST_SCALE, LEAST_SCALE = 0.97, 0.9, 0.5
-"""How full a request is meant to be, and how far the guess of sizes is set right, at first and at
-the most."""
+FILL, LEAST_SCALE = 0.97, 0.5
+"""How full a request is meant to be, and how far the guess of sizes may be set right."""
 
 _log = logging.getLogger(__name__)
 
@@ -267,7 +266,7 @@ class _Reader:
         self._ahead: deque[Entry] = deque()
         self._last = ""
         self._guessed = 0
-        self._scale = FIRST_SCALE
+        self._scale = 1.0
         self.more = False
         """Whether there is more in the outbox than was handed out, as far as was seen."""
 

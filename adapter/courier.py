@@ -123,7 +123,7 @@ class Courier:
 
     def _post(self, part: Sequence[Item], report: Report) -> None:
         if self._stopped():
-            raise RetryLater("asked to stop")
+            raise RetryLater("no time for another request")
         response = self._sender.send(self._destination.request(part))
         refused = self._destination.verdict(response, len(part)).refused
         for index, item in enumerate(part):

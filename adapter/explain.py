@@ -34,7 +34,7 @@ def explain(
                     "json": json.loads(request.body),
                 }
             )
-        for skipped in resolution.skipped:
+        for skipped in resolution.skipped.values():
             outcome, reason, events = "ignored", skipped, ()
         for _, (_, _, _, order) in resolution.waits:
             reason = f"waits until order {order} says whose it is"

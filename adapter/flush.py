@@ -15,14 +15,15 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Self
 
-from adapter.courier import Courier, Parcel, Report
+from adapter.courier import FAILURES_BEFORE_HALVING, Courier, Parcel, Report
 from adapter.destinations.base import Destination
 from adapter.errors import Misconfigured, RetryLater, SendError, StoreError
 from adapter.model import Entry, Operation
 from adapter.resolver import (
-    NO_PERSON,
     IdentifyBy,
     Owner,
     Ref,
@@ -44,6 +45,9 @@ PAUSE_SECONDS = 60.0
 LONGEST_BACKOFF_SECONDS = 300.0
 TURN_SECONDS = 30.0
 """How long one job may go on before others get their turn."""
+
+BATCH_SECONDS = 60.0
+"""How long requests for one batch may be begun; what moved by then is settled."""
 
 STOP_GRACE_SECONDS = 3.0
 """How long a request under way may go on after this process was asked to stop."""
@@ -77,11 +81,15 @@ def flush(office: Office, job_id: str) -> None:
     claim = outbox.claim(job_id, secrets.token_hex(8))
     if claim is None:
         return
-    with _Keeper(office, claim):
+    with _Keeper(office, claim) as keeper:
         try:
-            _drain(office, claim)
+            _drain(office, claim, keeper)
         except StoreError:
-            raise  # nothing can be written now; the lease ends by itself
+            # Most likely nothing can be written now, and the lease ends by itself. If it can, this
+            # was no death of the worker.
+            with suppress(StoreError):
+                outbox.release(claim)
+            raise
         except Exception as error:
             # A fault of ours. Counted as a death of the worker, so that the entry on which it
             # happens is found and parked instead of holding up all others.
@@ -89,9 +97,9 @@ def flush(office: Office, job_id: str) -> None:
             raise
 
 
-def _drain(office: Office, claim: Claim) -> None:
+def _drain(office: Office, claim: Claim, keeper: _Keeper) -> None:
     outbox = office.outbox
-    courier = Courier(office.destination, office.transport, office.stop.is_set)
+    courier = Courier(office.destination, office.transport, keeper.is_over)
     reader = _Reader(outbox, office.destination)
     caution, failures = claim.caution, claim.failures
     if caution > 0 and claim.attempts > CLAIMS_BEFORE_CAUTION and not _condemn(office, claim):
@@ -103,13 +111,17 @@ def _drain(office: Office, claim: Claim) -> None:
             if office.stop.is_set():
                 outbox.release(claim)
                 return
-            most = 1 if caution > 0 else MOST_ENTRIES
+            # One by one finds what kills the worker; what the destination breaks on shows itself
+            # only beside others that pass.
+            single = caution > 0 and failures < FAILURES_BEFORE_HALVING
+            most = 1 if single else MOST_ENTRIES
             batch = ahead.result() if ahead else _prepare(office, courier, reader, most, {})
             # While this batch is on its way the next one is made ready, as if it had arrived.
             known = batch.resolution.owners
             ahead = None
-            if reader.more and caution <= 0:
+            if reader.more and not single:
                 ahead = preparing.submit(_prepare, office, courier, reader, most, known)
+            keeper.begin_batch()
             report = courier.deliver(batch.parcel, failures=failures)
             work = _settlement(batch.entries, batch.resolution, report)
             if report.trouble is not None and not _moved(work, report):
@@ -180,15 +192,17 @@ def _settlement(entries: Sequence[Entry], resolution: Resolution, report: Report
         late=resolution.late,
         shortened=report.shortened,
         dead=len(dead),
-        ignored=resolution.skipped.get(NO_PERSON, 0),
+        ignored=len(resolution.skipped),
     )
-    counts.update({f"ignored:{reason}": n for reason, n in resolution.skipped.items()})
+    counts.update(f"ignored:{reason}" for reason in resolution.skipped.values())
     return Settlement(
         done=done,
         dead=dead,
         waits=resolution.waits,
         owners=resolution.owners,
         counts=counts,
+        skipped=tuple(resolution.skipped),
+        answered=bool(report.taken or report.dead),
     )
 
 
@@ -307,16 +321,26 @@ class _Reader:
 
 
 class _Keeper:
-    """Renews the lease while a flush works, and ends its request when it is to stop."""
+    """Renews the lease while a flush works, and says or sees to it when it is to stop."""
 
     def __init__(self, office: Office, claim: Claim) -> None:
         self._office = office
         self._claim = claim
+        self._lost = False
+        self._until = time.monotonic() + BATCH_SECONDS
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Self:
         self._thread.start()
+        return self
+
+    def begin_batch(self) -> None:
+        self._until = time.monotonic() + BATCH_SECONDS
+
+    def is_over(self) -> bool:
+        """Whether no further request may begin: asked to stop, lease lost, or time is up."""
+        return self._lost or self._office.stop.is_set() or time.monotonic() > self._until
 
     def __exit__(self, *_: object) -> None:
         self._done.set()
@@ -340,8 +364,9 @@ class _Keeper:
                     renewed = now
                     continue
             except StoreError:
-                if now - renewed < LEASE_MS / 1000:
+                if time.monotonic() - renewed < LEASE_MS / 1000:
                     continue
             # The outbox is or may be somebody else's now: what we would still send, they send.
+            self._lost = True
             self._office.transport.abort()
             return

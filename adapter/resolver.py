@@ -7,7 +7,6 @@ settling comes to the same operations when it runs again.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -39,13 +38,13 @@ class Resolution:
 
     `operations`: one identify per person first, then the events in the entries' order. `owners`:
     what is to be remembered. `waits`: entry id and the order whose owner it waits for. `skipped`:
-    reason of each entry that comes to nothing. `late`: events too old to trigger anything.
+    id and reason of each entry that comes to nothing. `late`: events too old to trigger anything.
     """
 
     operations: tuple[Operation, ...]
     owners: Mapping[Ref, Owner] = field(default_factory=dict)
     waits: tuple[tuple[str, Ref], ...] = ()
-    skipped: Mapping[str, int] = field(default_factory=dict)
+    skipped: Mapping[str, str] = field(default_factory=dict)
     late: int = 0
 
 
@@ -73,7 +72,7 @@ def resolve(
             learned.update(dict.fromkeys(_refs(entry), _owner(entry.person)))
 
     waits: list[tuple[str, Ref]] = []
-    skipped: Counter[str] = Counter()
+    skipped: dict[str, str] = {}
     identifies: dict[tuple[str, str], list[tuple[Person, str]]] = {}
     events: list[Operation] = []
     late = 0
@@ -84,7 +83,7 @@ def resolve(
             waits.append((entry.id, _ref("order", entry.delivery, entry.order)))
             continue
         if not owner:
-            skipped[NO_PERSON] += 1
+            skipped[entry.id] = NO_PERSON
             if entry.order is not None:
                 # The sale of nobody: what follows it (a refund) need not wait for anybody.
                 learned.setdefault(_ref("order", entry.delivery, entry.order), NOBODY)

@@ -52,11 +52,11 @@ class _Worker(SimpleWorker):
     max_connection_wait_time = 5
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
-        for office in _offices.values():
-            office.stop.set()
         end = threading.Timer(END_SECONDS, _end)
         end.daemon = True
         end.start()
+        for office in _offices.values():
+            office.stop.set()
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
 
 

@@ -366,14 +366,36 @@ def _sum(key: str | None = None) -> Apply:
     return apply
 
 
-@_named("first", "The first element of a list.", ([1, 2, 3], "first", 1), ([], "first", None))
-def _first() -> Apply:
-    return lambda value: value[0] if isinstance(value, list) and value else None
+@_named(
+    "first",
+    "The first element of a list, or what it has under a key.",
+    ([1, 2, 3], "first", 1),
+    ([], "first", None),
+    ([{"currency": "EUR"}, {"currency": "USD"}], 'first("currency")', "EUR"),
+)
+def _first(key: str | None = None) -> Apply:
+    return _element(0, key)
 
 
-@_named("last", "The last element of a list.", ([1, 2, 3], "last", 3), ([], "last", None))
-def _last() -> Apply:
-    return lambda value: value[-1] if isinstance(value, list) and value else None
+@_named(
+    "last",
+    "The last element of a list, or what it has under a key.",
+    ([1, 2, 3], "last", 3),
+    ([], "last", None),
+    ([{"at": 1}, {"at": 2}], 'last("at")', 2),
+)
+def _last(key: str | None = None) -> Apply:
+    return _element(-1, key)
+
+
+def _element(index: int, key: str | None) -> Apply:
+    def apply(value: Json) -> Json:
+        found = value[index] if isinstance(value, list) and value else None
+        if key is None:
+            return found
+        return found.get(key) if isinstance(found, dict) else None
+
+    return apply
 
 
 @_named(

@@ -147,6 +147,8 @@ class Mappings:
     def apply(self, delivery: Delivery, body: Json) -> Mapped:
         """What a delivery becomes. Never raises, whatever the body holds."""
         plan = self._topics.get(delivery.platform, {}).get(delivery.topic)
+        if delivery.test:
+            return Mapped("ignored", delivery, "test notification")
         if plan is None:
             return Mapped("parked", delivery, f"unknown topic: {delivery.topic}")
         if type(body) is not dict:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from redis import BlockingConnectionPool, Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as NoConnectionError
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ReadOnlyError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as NoAnswerError
 from redis.retry import Retry
 
@@ -178,6 +178,9 @@ class Line:
             except ResponseError as error:
                 answers.append((None, error))
         # Only now: a connection that breaks among the answers has all of it sent again.
+        if any(isinstance(problem, ReadOnlyError) for _, problem in answers):
+            # It was demoted while we were connected: the name may mean another server by now.
+            self.close()
         for call, (answer, problem) in zip(calls, answers, strict=True):
             call.answer, call.error, call.done = answer, problem, True
 

@@ -68,16 +68,20 @@ class Dead:
 class Settlement:
     """What became of a batch.
 
-    `done` are entries that are finished, dead ones included; `condemned` are ids of entries with
-    the reason why they are parked.
+    `done` are entries that are finished, dead and skipped ones included; `skipped` are ids of those
+    that came to nothing: their events may come again, from a body that names somebody. `condemned`
+    are ids of entries with the reason why they are parked. `answered` says that the destination
+    took or refused something, which ends a row of failures.
     """
 
     done: Sequence[Entry] = ()
     dead: Sequence[Dead] = ()
+    skipped: Sequence[str] = ()
     condemned: Sequence[tuple[str, str]] = ()
     waits: Sequence[tuple[str, Ref]] = ()
     owners: Mapping[Ref, Owner] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
+    answered: bool = True
 
 
 class Outbox:
@@ -178,6 +182,8 @@ class Outbox:
         document = {
             "done": list(entries),
             "dead": [_dead(dead, entries) for dead in work.dead],
+            "freed": [key for id_ in work.skipped for key in _keys(entries[id_])],
+            "answered": work.answered,
             "condemned": work.condemned,
             "waits": waits,
             "memory": memory,
@@ -244,6 +250,12 @@ def _dead(dead: Dead, entries: Mapping[str, Entry]) -> list[str]:
     delivery = sources[0].delivery
     event = next(event for event in sources[0].events if event.id == operation.id)
     return [_dump(record), refs.business_key(delivery, event), delivery.id]
+
+
+def _keys(entry: Entry) -> list[list[str]]:
+    """The business keys of all events of an entry, with the delivery that would hold them."""
+    delivery = entry.delivery
+    return [[refs.business_key(delivery, event), delivery.id] for event in entry.events]
 
 
 def _entry(id_: str, fields: Mapping[bytes, bytes]) -> Entry:

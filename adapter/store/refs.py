@@ -7,7 +7,7 @@
 | `dead` | stream | r record: operation, reason, deliveries | until replayed, dropped |
 | `lease` | text | job:<id>, run:<token> or wait:<reason> | 15 s, 10 s, the backoff |
 | `job`, `jobs` | text | the last flush job's id, how many there were | for good |
-| `settled` | text | the name of the last settle call, for a client that asks twice | 60 s |
+| `settled` | hash | call and answer of the last settling, for a client that asks twice | for good |
 | `attempts`, `trouble`, `last_error` | hash | how delivery fares | small, for good |
 | `counts` | hash | counters that `status` shows | for good |
 | `dedupe:<platform>:<shop>:<delivery>` | text | its outcome | 48 h |

@@ -4,6 +4,9 @@
 --   done      ids of entries that are finished, whatever their end
 --   memory    {ref, value, seconds}: what is to be remembered
 --   dead      {record, business key ref or "", delivery id}: refused operations
+--   freed     {business key ref, delivery id}: keys of events that came to nothing
+--   answered  true: the destination answered, so a row of failures has ended
+--   condemned {entry id, reason}: entries on which the worker died again and again; parked
 --   waits     {entry id, waiting ref, deadline (Unix)}: entries whose person is not known yet
 --   released  waiting refs whose person is known now
 --   counts    {name, n}
@@ -11,13 +14,13 @@
 -- Answers {settled, entries still in the outbox}.
 local prefix = KEYS[1]
 local lease, outbox = prefix .. 'lease', prefix .. 'outbox'
-if redis.call('GET', prefix .. 'settled') == ARGV[5] then
-  return {1, redis.call('XLEN', outbox)}
+local settled = redis.call('HMGET', prefix .. 'settled', 'call', 'left')
+if settled[1] == ARGV[5] then
+  return {1, tonumber(settled[2])}
 end
 if redis.call('GET', lease) ~= 'run:' .. ARGV[1] then
   return {0, 0}
 end
-redis.call('SET', prefix .. 'settled', ARGV[5], 'EX', 60)
 local work = cjson.decode(ARGV[4])
 
 for _, item in ipairs(work.memory) do
@@ -27,6 +30,11 @@ for _, item in ipairs(work.dead) do
   redis.call('XADD', prefix .. 'dead', '*', 'r', item[1])
   if item[2] ~= '' and redis.call('GET', prefix .. item[2]) == item[3] then
     redis.call('DEL', prefix .. item[2])
+  end
+end
+for _, item in ipairs(work.freed) do
+  if redis.call('GET', prefix .. item[1]) == item[2] then
+    redis.call('DEL', prefix .. item[1])
   end
 end
 for _, item in ipairs(work.condemned) do
@@ -41,7 +49,7 @@ for _, item in ipairs(work.waits) do
   local found = redis.call('XRANGE', outbox, item[1], item[1])
   if found[1] then
     redis.call('RPUSH', prefix .. item[2], cjson.encode(found[1][2]))
-    redis.call('ZADD', prefix .. 'waiting', 'NX', item[3], item[2])
+    redis.call('ZADD', prefix .. 'waiting', 'GT', item[3], item[2])
     redis.call('XDEL', outbox, item[1])
   end
 end
@@ -65,7 +73,9 @@ redis.call('HSET', attempts, 'claims', 0)
 if tonumber(redis.call('HGET', attempts, 'caution') or '0') > 0 then
   redis.call('HINCRBY', attempts, 'caution', -math.max(1, #work.done + #work.condemned))
 end
-redis.call('DEL', prefix .. 'trouble')
+if work.answered then
+  redis.call('DEL', prefix .. 'trouble')
+end
 
 local left = redis.call('XLEN', outbox)
 if left == 0 then
@@ -76,4 +86,5 @@ elseif work.hand_over then
 else
   redis.call('PEXPIRE', lease, ARGV[2])
 end
+redis.call('HSET', prefix .. 'settled', 'call', ARGV[5], 'left', left)
 return {1, left}

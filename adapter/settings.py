@@ -68,6 +68,7 @@ VARIABLES: Final[tuple[Variable, ...]] = (
     Variable("PORT", "8000", "TCP port that the web process listens on"),
     Variable("WEB_CONCURRENCY", "2", "web processes"),
     Variable("LOG_LEVEL", "INFO", "least severe level that is logged: " + ", ".join(LOG_LEVELS)),
+    Variable("DRY_RUN", "", "not built yet, so it is refused: everything would really be sent"),
     Variable("ADAPTER_DATA_DIR", ".adapter", "directory that the embedded Redis keeps its data in"),
 )
 """Every variable that is read, in the order of the docs."""
@@ -134,6 +135,9 @@ class Settings:
             for platform in sorted(settings.shops.keys() - read.platforms("_WEBHOOK_SECRET")):
                 name = platform.upper()
                 read.problems.append(f"{name}_SHOPS is set, but {name}_WEBHOOK_SECRET is not.")
+        if (read.text("DRY_RUN") or "0").casefold() not in ("0", "false", "off", "no"):
+            # Whoever sets it believes that nothing is sent.
+            read.problems.append("DRY_RUN is not built yet: everything would really be sent.")
         if read.problems:
             raise SettingsError(read.problems)
         return settings

@@ -12,6 +12,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from adapter.cli import main
+from adapter.mapping.expressions import FACTS
+from adapter.mapping.filters import FILTERS
 from adapter.settings import VARIABLES
 
 ROOT = Path(__file__).parent.parent
@@ -83,3 +85,21 @@ def test_procfile_and_app_json_run_the_same_processes() -> None:
 def test_python_versions_agree() -> None:
     wanted = (ROOT / ".python-version").read_text("utf-8").strip()
     assert PROJECT["requires-python"] == f">={wanted}"
+
+
+@pytest.mark.parametrize("one", FILTERS.values(), ids=lambda one: one.name)
+def test_every_filter_is_in_the_language_on_a_page(one) -> None:
+    page = (ROOT / "docs" / "mapping.md").read_text("utf-8")
+    assert f"| `{one.signature}` | {one.about} |" in page
+
+
+def test_the_language_on_a_page_names_every_fact() -> None:
+    page = (ROOT / "docs" / "mapping.md").read_text("utf-8")
+    assert " ".join(f"${name}" for name in FACTS) in page
+
+
+def test_every_link_in_the_docs_leads_somewhere() -> None:
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        for target in re.findall(r"\]\(([^)#]+)", path.read_text("utf-8")):
+            if "://" not in target:
+                assert (path.parent / target).exists(), f"{path.name}: {target}"

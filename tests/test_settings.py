@@ -21,6 +21,14 @@ def test_an_empty_environment_gives_the_defaults():
     assert settings.data_dir == Path(".adapter")
 
 
+def test_dry_run_is_refused_and_not_ignored():
+    assert problems({"DRY_RUN": "1"}) == [
+        "DRY_RUN is not built yet: everything would really be sent."
+    ]
+    for off in ("", "0", "False", "off"):
+        assert Settings.from_env({"DRY_RUN": off}) == Settings()
+
+
 @pytest.mark.parametrize(
     ("environ", "field", "value"),
     [

@@ -42,7 +42,7 @@ class _Group(click.Group):
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="adapter")
 def main() -> None:
-    """Signed commerce webhooks in, clean Customer.io people and events out, exactly once.
+    """Signed commerce webhooks in, clean Customer.io people and events out.
 
     Start with `adapter run`: everything on this machine, with a sample story played through it.
     """

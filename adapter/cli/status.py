@@ -18,8 +18,8 @@ _ROWS = (
     ("sent", "delivered to Customer.io"),
     ("pending", "waiting to be delivered"),
     ("waiting", "orders whose refunds wait for their person"),
-    ("parked", "could not be mapped: kept, to be fixed and replayed"),
-    ("dead", "refused by Customer.io: kept, to be fixed and replayed"),
+    ("parked", "could not be mapped: kept, with the reason"),
+    ("dead", "refused by Customer.io: kept, with the reason"),
 )
 
 
@@ -55,6 +55,9 @@ def _readable(workspace: str, values: dict[str, Any]) -> str:
         lines.append("  PAUSED: nothing is delivered until the fault below is mended")
     if values["last_error"]:
         lines.append(f"  last error: {values['last_error']['reason']}")
+    if values["last_parked"]:
+        last = values["last_parked"]
+        lines.append(f"  last parked: {last['topic']} {last['delivery']}: {last['reason']}")
     return "\n".join(lines)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
@@ -71,7 +72,9 @@ class Status:
             pipe.hgetall(prefix + "trouble")
             pipe.hgetall(prefix + "last_error")
             pipe.zcard(prefix + "waiting")
-            counts, pending, first, parked, dead, trouble, last_error, waiting = pipe.execute()
+            pipe.xrevrange(prefix + "parked", count=1)
+            found = pipe.execute()
+        counts, pending, first, parked, dead, trouble, last_error, waiting, last_parked = found
         counted = {name.decode(): int(value) for name, value in counts.items()}
         oldest = None
         if first:
@@ -88,5 +91,16 @@ class Status:
             "paused": trouble.get(b"paused") == b"1",
             "last_error": error,
             "waiting": waiting,
+            "last_parked": _parked(last_parked[0][1]) if last_parked else None,
             "details": {name: n for name, n in sorted(counted.items()) if name not in self._COUNTS},
         }
+
+
+def _parked(fields: dict[bytes, bytes]) -> dict[str, str]:
+    """Which delivery was parked, and why."""
+    delivery = json.loads(fields[b"d"])
+    return {
+        "reason": fields[b"r"].decode(),
+        "topic": delivery["topic"],
+        "delivery": delivery["id"],
+    }

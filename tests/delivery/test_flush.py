@@ -15,6 +15,7 @@ from redis import Redis
 
 from adapter import flush as flush_module
 from adapter.destinations.track import Track
+from adapter.errors import StoreError
 from adapter.flush import LONGEST_BACKOFF_SECONDS, PAUSE_SECONDS, Office, flush
 from adapter.model import CanonicalEvent
 from adapter.sandbox.server import running
@@ -595,6 +596,29 @@ def test_a_sale_of_nobody_is_ignored_and_its_refund_too(
     assert there.requests() == []
 
 
+def test_who_is_named_later_gets_the_event_that_nobody_got(
+    office: Office, redis: Redis, there: CustomerIo
+) -> None:
+    """The first body of an order names nobody, the second one does: its event is still to come."""
+    office.outbox.accept(mapped("d1", person(None, tokens={"cart": "c1"}), order("1")), b"{}")
+    turn(office, redis)
+    assert there.requests() == []
+    assert not key_held(redis, "1")
+    office.outbox.accept(mapped("d2", person(), order("1"), order="1"), b"{}")
+    turn(office, redis)
+    assert there.events() == ["1"]
+
+
+def test_a_key_that_somebody_else_holds_by_now_is_not_given_back(
+    office: Office, redis: Redis, there: CustomerIo
+) -> None:
+    office.outbox.accept(mapped("d1", person(None, tokens={"cart": "c1"}), order("1")), b"{}")
+    key = f"{PREFIX}key:{PLATFORM}:{SHOP}:order_completed:1"
+    redis.set(key, "d2")
+    turn(office, redis)
+    assert redis.get(key) == b"d2"
+
+
 def test_late_events_are_sent_and_counted(office: Office, redis: Redis, there: CustomerIo) -> None:
     old = event("1", at=AT - 400 * 86400, order_id="1")
     office.outbox.accept(mapped("d1", person(), old), b"{}")
@@ -656,6 +680,53 @@ def test_after_three_deaths_entries_go_one_by_one(
     turn(office, redis)
     assert [request["items"] for request in there.requests()] == [2, 2, 2, 2]
     assert (there.events(), lease(redis)) == (["1", "2", "3", "4"], None)
+
+
+def test_caution_does_not_keep_a_poison_item_alive(
+    office: Office, redis: Redis, there: CustomerIo
+) -> None:
+    """Alone it would never be beside others that pass, and hold them all up for ever."""
+    office.outbox.accept(mapped("d1", person("7"), order("1"), order="1"), b"{}")
+    fill(office, "2", "3")
+    redis.hset(PREFIX + "attempts", mapping={"claims": 0, "caution": 1000})
+    there.fault(500, times=-1, match={"id": "7"})
+    for _ in range(6):
+        turn(office, redis)
+    assert there.events() == ["2", "3"]
+    told = status(redis)
+    assert (told["pending"], told["dead"]) == (0, 2)
+
+
+def test_a_redis_that_fails_in_the_middle_was_no_death_of_the_worker(
+    office: Office, redis: Redis, there: CustomerIo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(office, "1")
+
+    def fail(*_: Any) -> Any:
+        raise StoreError("Redis: ConnectionError")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(office.outbox, "read", fail)
+        for _ in range(3 * CLAIMS_BEFORE_CAUTION):
+            with pytest.raises(StoreError):
+                turn(office, redis)
+    turn(office, redis)
+    assert there.events() == ["1"]
+    assert status(redis)["parked"] == 0
+
+
+def test_no_request_begins_once_a_batch_has_had_its_time(
+    office: Office, redis: Redis, there: CustomerIo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was taken by then is settled; the rest is nobody's fault and waits."""
+    monkeypatch.setattr(flush_module, "BATCH_SECONDS", -1.0)
+    fill(office, "1", "2")
+    turn(office, redis)
+    assert there.requests() == []
+    assert (status(redis)["pending"], status(redis)["dead"]) == (2, 0)
+    monkeypatch.undo()
+    turn(office, redis)
+    assert there.events() == ["1", "2"]
 
 
 def test_parking_the_last_entry_ends_the_flush(

@@ -246,6 +246,12 @@ def test_a_name_or_a_token_is_enough(mappings: Mappings, changes: dict[str, Any]
     assert mapped(mappings, **changes).outcome == "mapped"
 
 
+def test_a_test_notification_is_ignored_whatever_it_is_about(mappings: Mappings) -> None:
+    for topic in (DELIVERY.topic, "no/such/topic"):
+        result = mappings.apply(replace(DELIVERY, topic=topic, test=True), BODY)
+        assert (result.outcome, result.reason) == ("ignored", "test notification")
+
+
 def test_a_sale_of_nobody_says_which_order_it_was(mappings: Mappings) -> None:
     result = mapped(mappings, customer=None)
     assert (result.outcome, result.reason, result.order) == (

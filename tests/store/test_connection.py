@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 import trustme
 from redis import Redis
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ReadOnlyError, RedisError, ResponseError
 
 from adapter.errors import StoreError
 from adapter.store.connection import Line, _Call, connect, store_errors
@@ -190,6 +190,18 @@ def line(redis_url: str) -> Iterator[Line]:
 @pytest.fixture
 def busy(line: Line, redis: Redis) -> Busy:
     return Busy(line, redis)
+
+
+def test_a_server_that_was_demoted_is_looked_for_anew(line: Line, redis: Redis) -> None:
+    """A connection to what is a replica now would stay read-only for ever."""
+    before = line.call("CLIENT", "ID")
+    redis.execute_command("REPLICAOF", "127.0.0.1", "1")
+    try:
+        with pytest.raises(ReadOnlyError):
+            line.call("SET", "x", "1")
+    finally:
+        redis.execute_command("REPLICAOF", "NO", "ONE")
+    assert line.call("CLIENT", "ID") != before
 
 
 def test_who_waits_is_served_in_the_order_of_asking(busy: Busy, redis: Redis) -> None:

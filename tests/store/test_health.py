@@ -71,6 +71,7 @@ def test_a_workspace_of_which_nothing_is_known(redis: Redis) -> None:
         "oldest_pending_seconds": None,
         "paused": False,
         "last_error": None,
+        "last_parked": None,
         "details": {},
     }
 
@@ -90,6 +91,11 @@ def test_what_came_in_is_counted_and_what_lies_there_too(outbox: Outbox, redis: 
     assert (told["pending"], told["sent"], told["dead"]) == (2, 0, 0)
     assert 0 <= told["oldest_pending_seconds"] < 30
     assert told["details"] == {"ignored:test order": 1}
+    assert told["last_parked"] == {
+        "reason": "no price",
+        "topic": "orders/create",
+        "delivery": "d4",
+    }
     redis.delete(PREFIX + "parked")
     assert Status(redis, "default").read()["parked"] == 0, "what lies there, not what ever came"
 

@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 def create() -> Flask:
     """The web process, as gunicorn calls it."""
     settings = Settings.from_env(os.environ, need=("redis", "secrets"))
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, gathered=True)
     app = build_web(settings)
     # What was loaded stays for good, and a webhook leaves no cycles behind: looking through all of
     # it for garbage every few webhooks would be work for nothing.

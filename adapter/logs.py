@@ -20,6 +20,7 @@ import json
 import logging
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -34,20 +35,25 @@ PACKAGE: Final = Path(__file__).resolve().parent
 HANDLER: Final = "adapter"
 """Name of our handler, by which a second `configure` finds the first one's."""
 
+GATHER_SECONDS, GATHER_LINES = 0.2, 200
+
 # What every record has, by asking one; the last two appear only once a formatter ran.
 _OWN: Final = frozenset(
     logging.LogRecord("", 0, "", 0, "", None, None).__dict__.keys() | {"message", "asctime"}
 )
 
 
-def configure(level: str = "INFO", *, stream: TextIO | None = None) -> None:
+def configure(level: str = "INFO", *, stream: TextIO | None = None, gathered: bool = False) -> None:
     """Sends all log records to `stream` (stderr), the adapter's from `level` up.
+
+    With `gathered` lines below WARNING are written several at a time, at the latest after
+    GATHER_SECONDS: a write for each webhook was a tenth of what a webhook costs.
 
     Also what would end a thread or the process with a traceback: it would print the exception's
     text. Raises ValueError on an unknown level. The last call counts.
     """
     stream = sys.stderr if stream is None else stream
-    handler = logging.StreamHandler(stream)
+    handler = _Gathering(stream) if gathered else logging.StreamHandler(stream)
     handler.name = HANDLER
     handler.setFormatter(TextFormatter() if stream.isatty() else JsonFormatter())
     handler.addFilter(_ours_or_a_warning)
@@ -64,6 +70,42 @@ def configure(level: str = "INFO", *, stream: TextIO | None = None) -> None:
     logging.raiseExceptions = False
     sys.excepthook = _unhandled
     threading.excepthook = _unhandled_in_thread
+
+
+class _Gathering(logging.StreamHandler[TextIO]):
+    """Writes lines together: when there are many, when one matters, and every GATHER_SECONDS."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._lines: list[str] = []
+        self._writer: threading.Thread | None = None
+
+    def createLock(self) -> None:  # noqa: N802 - logging's own name
+        # Appending and swapping the list are single steps: nothing here needs to be locked.
+        self.lock = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._lines.append(self.format(record) + "\n")
+            if record.levelno >= logging.WARNING or len(self._lines) >= GATHER_LINES:
+                self.flush()
+            elif self._writer is None:
+                # Begun by the first line, so in the process that logs and not in its parent.
+                self._writer = threading.Thread(target=self._write, name="logs", daemon=True)
+                self._writer.start()
+        except Exception:
+            self.handleError(record)
+
+    def flush(self) -> None:
+        lines, self._lines = self._lines, []
+        if lines:
+            self.stream.write("".join(lines))
+            self.stream.flush()
+
+    def _write(self) -> None:
+        while True:
+            time.sleep(GATHER_SECONDS)
+            self.flush()
 
 
 def _ours_or_a_warning(record: logging.LogRecord) -> bool:
@@ -95,9 +137,9 @@ class TextFormatter(logging.Formatter):
 
 def fields(record: logging.LogRecord) -> dict[str, Any]:
     """What a record says, in the order of the line. Our own names win over those of `extra`."""
-    time = datetime.fromtimestamp(record.created, tz=UTC).isoformat(timespec="milliseconds")
+    at = datetime.fromtimestamp(record.created, tz=UTC).isoformat(timespec="milliseconds")
     data: dict[str, Any] = {
-        "time": time.replace("+00:00", "Z"),
+        "time": at.replace("+00:00", "Z"),
         "level": record.levelname,
         "logger": record.name,
         "event": _event(record),

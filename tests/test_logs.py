@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from decimal import Decimal
 from pathlib import Path
 
@@ -38,9 +39,9 @@ def test_a_line_holds_time_level_logger_event_and_extra(lines):
     assert list(line) == ["time", "level", "logger", "event", "operations", "shop"]
     assert line["event"] == "batch sent"
     assert (line["level"], line["logger"], line["operations"]) == ("INFO", "adapter.flush", 17)
-    time = line["time"]
-    assert len(time) == len("2026-01-01T00:00:00.123Z")
-    assert time.endswith("Z")
+    at = line["time"]
+    assert len(at) == len("2026-01-01T00:00:00.123Z")
+    assert at.endswith("Z")
 
 
 @pytest.mark.parametrize(
@@ -138,3 +139,37 @@ def test_what_nobody_caught_is_logged_without_its_text(crash):
     (line,) = done.stderr.splitlines()
     assert json.loads(line)["event"] == "unhandled error"
     assert json.loads(line)["error"] == {"type": "KeyError"}
+
+
+def test_gathered_lines_are_written_together_and_soon(lines):
+    stream = io.StringIO()
+    logs.configure("INFO", stream=stream, gathered=True)
+    log = logging.getLogger("adapter.web")
+    log.info("one")
+    log.info("two")
+    assert stream.getvalue() == ""
+    until = time.monotonic() + 5
+    while stream.getvalue().count("\n") < 2 and time.monotonic() < until:
+        time.sleep(0.01)
+    assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == ["one", "two"]
+
+
+def test_what_matters_is_written_at_once_and_in_order(lines):
+    stream = io.StringIO()
+    logs.configure("INFO", stream=stream, gathered=True)
+    log = logging.getLogger("adapter.web")
+    log.info("before")
+    log.warning("matters")
+    events = [json.loads(line)["event"] for line in stream.getvalue().splitlines()]
+    assert events == ["before", "matters"]
+
+
+def test_what_is_gathered_is_written_when_the_process_ends():
+    program = (
+        "import logging; from adapter import logs; logs.configure(gathered=True);"
+        "logging.getLogger('adapter.x').info('last')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stderr)["event"] == "last"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -127,6 +128,8 @@ class Line:
 
     def _lead(self) -> None:
         """Serve all who wait, then hand the line to the first who came meanwhile."""
+        # Whoever else is ready to run comes along: under load that fills the write.
+        time.sleep(0)
         with self._lock:
             calls = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST_CALLS))]
         served = False

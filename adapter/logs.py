@@ -65,6 +65,8 @@ def configure(level: str = "INFO", *, stream: TextIO | None = None, gathered: bo
         root.removeHandler(old)
     root.addHandler(handler)
     # What no line shows need not be found out for each (a webhook writes one).
+    # Its documentation names this switch for the search for the caller.
+    logging._srcfile = None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     # A record that cannot be written would be printed with its arguments.
     logging.raiseExceptions = False

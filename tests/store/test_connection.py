@@ -18,7 +18,7 @@ from redis import Redis
 from redis.exceptions import ReadOnlyError, RedisError, ResponseError
 
 from adapter.errors import StoreError
-from adapter.store.connection import Line, _Call, connect, store_errors
+from adapter.store.connection import Line, _Call, _Turn, connect, store_errors
 
 
 def _pump(source: socket.socket, target: socket.socket) -> None:
@@ -249,10 +249,10 @@ def test_who_leaves_the_queue_does_not_take_the_line_along(
     if its_turn:
         gone.turn.set()
 
-    def leave(_: float | None = None) -> bool:
+    def leave(*_: float) -> bool:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(gone.turn, "wait", leave)
+    monkeypatch.setattr(_Turn, "wait", leave)
     with pytest.raises(KeyboardInterrupt):
         line._await(gone)
     assert list(line._waiting) == [next_one]

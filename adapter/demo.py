@@ -84,8 +84,8 @@ def _run(
         console.print(f"embedded Valkey   keeps its data in {settings.data_dir}")
     secrets = settings.secrets.get(PLATFORM, (SAMPLE_SECRET,))
     environ[f"{PLATFORM.upper()}_WEBHOOK_SECRET"] = ",".join(secrets)
-    processes = commands(environ, logs, bind)
     api = settings.customerio_track_url
+    sandbox: list[Command] = []
     if settings.customerio_site_id is None:
         sandbox_port = _free_port(0)
         api = f"http://127.0.0.1:{sandbox_port}"
@@ -94,12 +94,10 @@ def _run(
             "CUSTOMERIO_API_KEY": API_KEY,
             "CUSTOMERIO_TRACK_URL": api,
         }
-        processes = commands(environ, logs, bind)
-        arguments = ["sandbox", "--port", str(sandbox_port)]
-        argv = [sys.executable, "-m", "adapter", *arguments]
-        processes.append(Command("sandbox", argv, env=environ, output=logs))
+        argv = [sys.executable, "-m", "adapter", "sandbox", "--port", str(sandbox_port)]
+        sandbox = [Command("sandbox", argv, env=environ, output=logs)]
         console.print(f"sandbox           stands in for Customer.io at {api}/_sandbox/people")
-    supervisor = stack.enter_context(Supervisor(processes))
+    supervisor = stack.enter_context(Supervisor([*commands(environ, logs, bind), *sandbox]))
     url = f"http://127.0.0.1:{port}"
     if not _waits_for(lambda: asked.is_set() or _answers(f"{url}/readyz"), START_SECONDS):
         raise SettingsError([f"the web process did not start, see {logs}"])

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from adapter.errors import SignatureError, UnknownPlatformError
 from adapter.mapping import Mappings, parse_body
 from adapter.model import Delivery
 from adapter.platforms import Headers, Platform
 from adapter.store.outbox import Outbox
-
-Outcome = Literal["accepted", "duplicate", "ignored", "parked"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 from redis import Redis
 
+from adapter.store import refs
 from adapter.store.connection import store_errors
 
 MEMORY_WARNING_PERCENT = 60
@@ -52,8 +53,7 @@ class Status:
 
     def __init__(self, redis: Redis, workspace: str) -> None:
         self._redis = redis
-        self._workspace = workspace
-        self._prefix = f"adapter:{workspace}:"
+        self._prefix = refs.prefix(workspace)
 
     def read(self) -> dict[str, Any]:
         """As `adapter status --json` prints it.

@@ -31,6 +31,11 @@ WAIT_SECONDS = 24 * 3600
 _LONGEST = 200
 
 
+def prefix(workspace: str) -> str:
+    """What stands before every name of a workspace."""
+    return f"adapter:{workspace}:"
+
+
 def dedupe(delivery: Delivery) -> str:
     """One delivery, however often it is sent."""
     return f"dedupe:{delivery.platform}:{delivery.shop}:{delivery.id}"

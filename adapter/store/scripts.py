@@ -10,6 +10,7 @@ from redis import Redis
 from redis.exceptions import NoScriptError
 
 from adapter.jobs import JobTemplate
+from adapter.store import refs
 from adapter.store.connection import Line
 
 PICKUP_MS = 15_000
@@ -32,7 +33,7 @@ class Scripts:
     def __init__(self, redis: Redis, workspace: str, job: JobTemplate) -> None:
         self._redis = redis
         self._line = Line(redis)
-        self.prefix = f"adapter:{workspace}:"
+        self.prefix = refs.prefix(workspace)
         folder = files("adapter.store") / "scripts"
         wake = _job_table(job, workspace) + (folder / "wake.lua").read_text()
         self._scripts = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from flask import Flask
@@ -17,6 +18,7 @@ from adapter.flush import Office
 from adapter.intake import Intake
 from adapter.jobs import flush_job
 from adapter.mapping import Mappings, load
+from adapter.mapping.loader import SCHEMA_FILE, is_overlay
 from adapter.platforms import Platform, load_platforms
 from adapter.settings import Settings, shipped
 from adapter.store.connection import connect
@@ -26,6 +28,8 @@ from adapter.transport import Transport
 from adapter.web import create_app
 
 WORKSPACE = "default"
+CUSTOM = "custom"
+"""Where a shop's own mappings lie, beside where the adapter is started."""
 
 _log = logging.getLogger(__name__)
 
@@ -46,10 +50,10 @@ def create() -> Flask:
 def build_web(settings: Settings) -> Flask:
     """Raises MappingFileError where the mappings hold faults."""
     redis = connect(settings.redis_url or "", "web", max_connections=settings.redis_max_connections)
-    directory = mappings_directory(settings)
+    layers = mappings_layers(settings)
     intake = Intake(
-        platforms=load_profiles(directory),
-        mappings=load_mappings(directory),
+        platforms=load_profiles(layers),
+        mappings=load_mappings(layers),
         outbox=Outbox(redis, WORKSPACE, flush_job(WORKSPACE)),
         secrets=settings.secrets,
         shops=settings.shops,
@@ -58,27 +62,43 @@ def build_web(settings: Settings) -> Flask:
     return create_app(intake, Health(redis), max_body_bytes=settings.max_body_bytes)
 
 
-def mappings_directory(settings: Settings) -> Path:
-    """Where the mappings lie: MAPPINGS_DIR, else the shipped ones."""
-    return settings.mappings_dirs[0] if settings.mappings_dirs else shipped("mappings")
+def mappings_layers(settings: Settings, directory: Path | None = None) -> tuple[Path, ...]:
+    """The directories of mappings, each laid over those before it.
+
+    They are MAPPINGS_DIR, else the shipped ones and `./custom` if it is there. A `directory` that
+    is named instead stands alone, unless its files can only be an overlay of the shipped ones.
+    """
+    shipped_ones = shipped("mappings")
+    if directory is not None:
+        over = is_overlay(directory, shipped_ones)
+        return (shipped_ones, directory) if over else (directory,)
+    if settings.mappings_dirs:
+        return settings.mappings_dirs
+    custom = Path(CUSTOM)
+    return (shipped_ones, custom) if custom.is_dir() else (shipped_ones,)
 
 
-def load_mappings(directory: Path) -> Mappings:
-    """The mappings of a directory, with the shipped contract where it has none of its own.
+def load_mappings(layers: Sequence[Path]) -> Mappings:
+    """The mappings of directories, with the shipped contract where the first has none of its own.
 
     Raises MappingFileError with every fault.
     """
-    return load(directory, contract=shipped("mappings") / "schema.yml")
+    return load(*layers, contract=shipped("mappings") / SCHEMA_FILE)
 
 
-def load_profiles(directory: Path) -> dict[str, Platform]:
-    """The platforms of a directory; a folder without a profile has the shipped one of its name.
+def load_profiles(layers: Sequence[Path]) -> dict[str, Platform]:
+    """The platforms of directories; a folder without a profile has the shipped one of its name.
 
     Raises MappingFileError with every fault.
     """
-    own = load_platforms(directory)
+    own: dict[str, Platform] = {}
+    for directory in layers:
+        own.update(load_platforms(directory))
     known = load_platforms(shipped("mappings"))
-    return {**{name: known[name] for name in known if (directory / name).is_dir()}, **own}
+    return {
+        **{name: known[name] for name in known if any((each / name).is_dir() for each in layers)},
+        **own,
+    }
 
 
 def check_mappings(settings: Settings) -> None:
@@ -86,12 +106,13 @@ def check_mappings(settings: Settings) -> None:
 
     Secrets of none but unknown platforms are a fault as well: every webhook would be a 404.
     """
-    directory = mappings_directory(settings)
-    load_mappings(directory)
-    platforms = load_profiles(directory)
+    layers = mappings_layers(settings)
+    load_mappings(layers)
+    platforms = load_profiles(layers)
     if settings.secrets and not settings.secrets.keys() & platforms.keys():
+        places = ", ".join(map(str, layers))
         raise SettingsError(
-            [f"No webhook secret belongs to a platform in {directory}: {', '.join(platforms)}."]
+            [f"No webhook secret belongs to a platform in {places}: {', '.join(platforms)}."]
         )
 
 

@@ -20,7 +20,7 @@ import requests
 from rich.console import Console
 from rich.table import Table
 
-from adapter.app import check_mappings, load_profiles, mappings_directory
+from adapter.app import check_mappings, load_profiles, mappings_layers
 from adapter.embedded import EmbeddedRedis
 from adapter.errors import SettingsError
 from adapter.processes import commands
@@ -125,7 +125,7 @@ def _play(
 ) -> bool:
     """Send every chapter twice, wait for what must come of it, and show it."""
     story = tell(shipped("fixtures"), datetime.now(UTC))
-    platform = load_profiles(mappings_directory(settings))[PLATFORM]
+    platform = load_profiles(mappings_layers(settings))[PLATFORM]
     sent = Table("webhook", "sent", "answer", title="What the store sent", title_justify="left")
     complete = True
     with requests.Session() as session:

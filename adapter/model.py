@@ -15,6 +15,10 @@ Json = Any
 """A value as `json.loads(..., parse_float=Decimal)` gives it."""
 
 
+Changes = Mapping[str, list[Json]]
+"""What is to be added to a list, what to be removed from it: `{"add": [...]}`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """The facts of one webhook delivery; its body travels beside it.
@@ -45,7 +49,8 @@ class Person:
     """Whom a delivery is about, as far as its own body says.
 
     `as_of` is when the body's values were true; `tokens` are the names of carts and checkouts that
-    this person may turn out to own; `attributes` are typed by the contract and hold no blanks.
+    this person may turn out to own; `attributes` are typed by the contract and hold no blanks;
+    `changes` are of list attributes whose whole the body does not hold.
     """
 
     id: str | None = None
@@ -55,6 +60,7 @@ class Person:
     as_of: int = 0
     tokens: Mapping[str, str] = field(default_factory=dict)
     attributes: Mapping[str, Json] = field(default_factory=dict)
+    changes: Mapping[str, Changes] = field(default_factory=dict)
 
     @property
     def named(self) -> bool:
@@ -65,6 +71,8 @@ class Person:
         data = {name: getattr(self, name) for name in self.__slots__}
         data["tokens"] = dict(self.tokens)
         data["attributes"] = dict(self.attributes)
+        if not self.changes:
+            del data["changes"]
         return data
 
     @classmethod
@@ -101,6 +109,45 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True)
+class Product:
+    """What a body says of a product, for the catalog that enriches items.
+
+    `fields` and those of each of the `variants` are typed by the contract; `as_of` is when they
+    were true; a `removed` product has none.
+    """
+
+    id: str
+    as_of: int
+    removed: bool = False
+    fields: Mapping[str, Json] = field(default_factory=dict)
+    variants: tuple[Mapping[str, Json], ...] = ()
+
+    def to_json(self) -> dict[str, Json]:
+        data = {name: getattr(self, name) for name in self.__slots__}
+        data["fields"] = dict(self.fields)
+        data["variants"] = [dict(variant) for variant in self.variants]
+        return data
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Json]) -> Product:
+        return cls(**{**data, "variants": tuple(data["variants"])})
+
+
+ACTIONS = ("merge_people", "delete_person", "redact_person", "redact_shop", "report_person")
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something that must happen and is no event; `kind` is one of ACTIONS."""
+
+    kind: str
+    values: Mapping[str, Json] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Json]:
+        return {"kind": self.kind, "values": dict(self.values)}
+
+
+@dataclass(frozen=True, slots=True)
 class Mapped:
     """What a mapping made of one delivery.
 
@@ -116,6 +163,8 @@ class Mapped:
     events: tuple[CanonicalEvent, ...] = ()
     order: str | None = None
     left_out: tuple[LeftOut, ...] = ()
+    catalog: Product | None = None
+    action: Action | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -268,8 +268,8 @@ class _Reader:
         if text is None:
             return ()
         dirs = tuple(Path(part) for part in text.split(":") if part)
-        if len(dirs) != 1:
-            self.problems.append("MAPPINGS_DIR must be one directory: overlays are not built yet.")
+        if not dirs:
+            self.problems.append(f"MAPPINGS_DIR names no directory: {text!r}.")
         self.problems.extend(
             f"MAPPINGS_DIR: {str(path)!r} is not a directory." for path in dirs if not path.is_dir()
         )

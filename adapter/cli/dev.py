@@ -36,11 +36,11 @@ def send(
     """Post signed test deliveries, each with an id of its own. Exit 1 if one is not taken."""
     import requests
 
-    from adapter.app import load_profiles, mappings_directory
+    from adapter.app import load_profiles, mappings_layers
     from adapter.model import Delivery
 
     settings = Settings.from_env(os.environ)
-    known = load_profiles(mappings_directory(settings))
+    known = load_profiles(mappings_layers(settings))
     if platform not in known:
         raise click.BadParameter(f"there is {', '.join(sorted(known))}", param_hint="--platform")
     if secret is None:

@@ -25,19 +25,20 @@ def check(directory: Path | None) -> None:
     DIR holds the mappings (default: MAPPINGS_DIR, else the shipped ones). Fixtures are looked for
     in `fixtures` beside it, else among the shipped ones. Exit 1 if anything is wrong.
     """
-    from adapter.app import load_mappings, load_profiles, mappings_directory
+    from adapter.app import load_mappings, load_profiles, mappings_layers
     from adapter.mapping import suite
 
-    directory = directory or mappings_directory(Settings.from_env(os.environ))
+    layers = mappings_layers(Settings.from_env(os.environ), directory)
+    directory = layers[-1]
     beside = directory.resolve().parent / "fixtures"
     faults: list[Fault] = []
     mappings = None
     try:
-        mappings = load_mappings(directory)
+        mappings = load_mappings(layers)
     except MappingFileError as error:
         faults += error.faults
     try:
-        load_profiles(directory)
+        load_profiles(layers)
     except MappingFileError as error:
         faults += error.faults
     if mappings is not None and not mappings.platforms():
@@ -72,14 +73,14 @@ def explain(platform: str, topic: str, file: str, as_json: bool, shop: str) -> N
 
     FILE holds the body, - is standard input.
     """
-    from adapter.app import load_mappings, mappings_directory
+    from adapter.app import load_mappings, mappings_layers
     from adapter.destinations import DESTINATIONS
     from adapter.explain import explain as explained
     from adapter.mapping import parse_body
     from adapter.model import Delivery
 
     settings = Settings.from_env(os.environ)
-    mappings = load_mappings(mappings_directory(settings))
+    mappings = load_mappings(mappings_layers(settings))
     if platform not in mappings.platforms():
         raise click.BadParameter(
             f"there is {', '.join(mappings.platforms())}", param_hint="PLATFORM"
@@ -127,9 +128,9 @@ def _facts(values: dict[str, Any]) -> list[str]:
 @click.option("--json", "as_json", is_flag=True, help="As JSON Schema 2020-12.")
 def schema(as_json: bool) -> None:
     """Print the canonical contract: every event, property and person attribute."""
-    from adapter.app import load_mappings, mappings_directory
+    from adapter.app import load_mappings, mappings_layers
 
-    contract = load_mappings(mappings_directory(Settings.from_env(os.environ))).schema
+    contract = load_mappings(mappings_layers(Settings.from_env(os.environ))).schema
     click.echo(json.dumps(contract.to_json_schema(), indent=2) if as_json else contract.to_table())
 
 

@@ -6,6 +6,7 @@ the delivery. Whatever does not fit is None; only filters that calculate raise V
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -37,17 +38,25 @@ FACTS: dict[str, Callable[[Delivery], Json]] = {
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A compiled expression and the paths that it reads; `key` when it only is that of the root."""
+    """A compiled expression and the paths that it reads; `key` when it only is that of the root.
+
+    `text` is as the file writes it, `tree` its syntax (None for what is no expression of paths),
+    `constant` the value of a literal.
+    """
 
     evaluate: Evaluate
     paths: tuple[syntax.Path, ...] = ()
     key: str | None = None
+    text: str = ""
+    tree: Tree | None = None
+    constant: Json = None
 
 
 def literal(value: Json) -> Expression:
     """An expression that is always the same value, as a JSON body would hold it."""
     constant = _as_json(value)
-    return Expression(lambda _root, _delivery: constant)
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return Expression(lambda _root, _delivery: constant, text=text, constant=constant)
 
 
 def _as_json(value: Json) -> Json:
@@ -64,7 +73,35 @@ def compile_text(text: str) -> Expression:
     """The expression that `text` is; raises ExpressionError."""
     tree = parser.parse(text)
     key = tree.names[0] if isinstance(tree, syntax.Path) and len(tree.parts) == 1 else None
-    return Expression(_compile(tree), syntax.paths(tree), key)
+    return Expression(_compile(tree), syntax.paths(tree), key, text, tree)
+
+
+def compile_tree(tree: Tree) -> Expression:
+    """The expression of a part of a tree; raises ExpressionError."""
+    return Expression(_compile(tree), syntax.paths(tree), None, str(tree), tree)
+
+
+def compile_template(text: str) -> Expression:
+    """The expression of a text with expressions in braces; raises ExpressionError.
+
+    Absent when one of them is. The text's own braces are written twice.
+    """
+    pieces = parser.parse_template(text)
+    evaluates = [each if isinstance(each, str) else _compile(each) for each in pieces]
+    paths = tuple(
+        path for each in pieces if not isinstance(each, str) for path in syntax.paths(each)
+    )
+
+    def evaluate(root: dict[str, Json], delivery: Delivery) -> Json:
+        found = []
+        for piece in evaluates:
+            part = piece if isinstance(piece, str) else as_text(piece(root, delivery))
+            if part is None or not part.strip() and not isinstance(piece, str):
+                return None
+            found.append(part)
+        return "".join(found)
+
+    return Expression(evaluate, paths, None, text)
 
 
 def compile_condition(text: str) -> Condition:

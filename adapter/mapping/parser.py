@@ -61,6 +61,30 @@ def parse_condition(text: str) -> tuple[bool, Tree]:
     return negated is not None, _whole(reader)
 
 
+def parse_template(text: str) -> tuple[str | Tree, ...]:
+    """The literal texts and the trees of a template in their order; raises ExpressionError."""
+    pieces: list[str | Tree] = []
+    literal = ""
+    at = 0
+    while at < len(text):
+        if text[at : at + 2] in ("{{", "}}"):
+            literal += text[at]
+            at += 2
+        elif text[at] == "}":
+            raise ExpressionError(at, "'}' closes nothing; a brace of the text is written '}}'")
+        elif text[at] == "{":
+            reader = _Reader(text, at + 1)
+            tree = _expr(reader)
+            if reader.at >= len(text) or text[reader.at] != "}":
+                raise reader.error(f"expected '}}' to close the brace, found {reader.found()}")
+            pieces += [literal, tree] if literal else [tree]
+            literal, at = "", reader.at + 1
+        else:
+            literal += text[at]
+            at += 1
+    return (*pieces, literal) if literal else tuple(pieces)
+
+
 class _Reader:
     """A text and how far it was read."""
 

@@ -11,6 +11,7 @@ from adapter.mapping.expressions import (
     Condition,
     Expression,
     compile_condition,
+    compile_template,
     compile_text,
     literal,
 )
@@ -65,8 +66,13 @@ class TreeReader:
             return literal(node.value)
         elif set(node.value) == {"value"}:
             return literal(node.value["value"].plain())
+        elif set(node.value) == {"text"} and node.value["text"].is_text:
+            return self._parsed(node.value["text"], what, compile_template)
         else:
-            self.fault(node, f"{what}: expected an expression or {{value: literal}}")
+            self.fault(
+                node,
+                f'{what}: expected an expression, {{value: literal}} or {{text: "a {{path}}"}}',
+            )
         return None
 
     def _parsed(self, node: Node, what: str, compile_: Callable[[str], _T]) -> _T | None:

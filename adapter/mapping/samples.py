@@ -19,8 +19,8 @@ _KEYS = (
     "name", "fixture", "topic", "set", "remove", "expect", "ignored", "error", "left_out",
 )  # fmt: skip
 _OUTCOMES = ("expect", "ignored", "error")
-_EXPECT = ("person", "events", "order")
-_PERSON = ("id", "email", "phone", "anonymous_id", "as_of", "tokens", "attributes")
+_EXPECT = ("person", "events", "order", "catalog", "action")
+_PERSON = ("id", "email", "phone", "anonymous_id", "as_of", "tokens", "attributes", "changes")
 _EVENT = ("name", "key", "id", "timestamp", "properties")
 _STEP = re.compile(r"(?:^|\.)([^.\[\]]+)|\[([0-9]{1,6})\]")
 
@@ -29,7 +29,11 @@ Place = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One embedded test, as its file writes it."""
+    """One embedded test, as its file writes it.
+
+    `shop` is whose body it is, where the file is a shop's own; `fixture_place` the line and column
+    at which the fixture is named.
+    """
 
     name: str
     file: str
@@ -43,6 +47,8 @@ class Sample:
     ignored: str | None = None
     error: str | None = None
     left_out: tuple[str, ...] | None = None
+    shop: str | None = None
+    fixture_place: tuple[int, int] = (1, 1)
 
     def change(self, body: Json) -> Json:
         """A copy of the fixture's body with `set` and `remove` done; ValueError where it cannot."""
@@ -61,7 +67,11 @@ def written(place: Place) -> str:
 
 
 def read_sample(
-    node: Node, platform: str, topics: tuple[str, ...], faults: list[Fault]
+    node: Node,
+    platform: str,
+    topics: tuple[str, ...],
+    faults: list[Fault],
+    shop: str | None = None,
 ) -> Sample | None:
     """One element of `tests`; None, and faults, when it is not well formed."""
     before = len(faults)
@@ -87,6 +97,7 @@ def read_sample(
     outcomes = [each for each in _OUTCOMES if node.get(each) is not None]
     if len(outcomes) != 1:
         faults.append(node.fault(f"tests: exactly one of {', '.join(_OUTCOMES)} must be there"))
+    fixture_node = node.get("fixture") or node
     sample = Sample(
         name=name or "",
         file=node.file,
@@ -100,6 +111,8 @@ def read_sample(
         ignored=_text(node, "ignored", faults),
         error=_text(node, "error", faults),
         left_out=_texts(node.get("left_out"), "left_out", faults),
+        shop=shop,
+        fixture_place=(fixture_node.line, fixture_node.column),
     )
     return sample if len(faults) == before else None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from adapter.errors import Fault
@@ -13,7 +13,8 @@ from adapter.strictyaml import Node
 
 ITEM = "item"
 _LIST = "list of "
-_SECTIONS = ("version", "person", "item", "events", "common", "flat")
+_SECTIONS = ("version", "person", "item", "events", "common", "flat", "product", "variant", "about")
+_REQUIRED = ("version", "person", "item", "events", "common", "flat")
 
 Source = Literal["mapping", "items", "memory"]
 
@@ -61,7 +62,8 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """The whole contract."""
+    """The whole contract. `product` and `variant` are what the catalog holds, `about` says of each
+    event in a sentence what it means."""
 
     version: int
     person: tuple[Field, ...]
@@ -69,6 +71,9 @@ class Schema:
     events: Mapping[str, Event]
     common: tuple[Field, ...]
     flat: Mapping[str, str]
+    product: tuple[Field, ...] = ()
+    variant: tuple[Field, ...] = ()
+    about: Mapping[str, str] = field(default_factory=dict)
 
     def event(self, name: str) -> Event:
         """One event; KeyError when the contract has none of that name."""
@@ -106,13 +111,13 @@ class Schema:
             (event.name, event.fields) for event in self.events.values()
         ]
         groups += [("every event", self.common), ("item", self.item), ("person", self.person)]
-        width = max(len(field.name) for _, fields in groups for field in fields) + 2
+        width = max(len(each.name) for _, fields in groups for each in fields) + 2
         lines = [f"Contract version {self.version}; ? = optional", ""]
         for title, fields in groups:
             lines.append(title)
-            for field in fields:
-                type_name = field.type_name + ("?" if field.optional else "")
-                lines.append(f"  {field.name:<{width}}{type_name:<15}{field.about}".rstrip())
+            for each in fields:
+                type_name = each.type_name + ("?" if each.optional else "")
+                lines.append(f"  {each.name:<{width}}{type_name:<15}{each.about}".rstrip())
             lines.append("")
         lines.append("every event with items")
         lines += [
@@ -145,20 +150,21 @@ def read_schema(root: Node, faults: list[Fault]) -> Schema | None:
     for name in _SECTIONS:
         section = root.get(name)
         if section is None:
-            faults.append(root.fault(f"'{name}' is missing"))
+            if name in _REQUIRED:
+                faults.append(root.fault(f"'{name}' is missing"))
         elif name != "version" and not section.is_mapping:
             faults.append(section.fault(f"{name}: expected a mapping"))
         else:
             sections[name] = section
-    if len(sections) < len(_SECTIONS):
+    if not all(name in sections for name in _REQUIRED):
         return None
     version = sections["version"]
     if type(version.value) is not int or version.value < 1:
         faults.append(version.fault("version: expected a whole number from 1"))
     item = _fields(sections["item"], faults, nested=False)
-    for field in item:
-        if field.is_list:
-            faults.append(sections["item"].fault(f"item.{field.name}: an item holds no lists"))
+    for each in item:
+        if each.is_list:
+            faults.append(sections["item"].fault(f"item.{each.name}: an item holds no lists"))
     events = {}
     for key, node in sections["events"].items():
         if node.is_mapping:
@@ -176,9 +182,27 @@ def read_schema(root: Node, faults: list[Fault]) -> Schema | None:
         replace(field, optional=True) for field in _fields(sections["person"], faults, nested=False)
     )
     common = _fields(sections["common"], faults, nested=False)
+    product, variant = (
+        _fields(sections[name], faults, nested=False) if name in sections else ()
+        for name in ("product", "variant")
+    )
+    about = _about(sections.get("about"), events, faults)
     if len(faults) > before:
         return None
-    return Schema(version.value, person, item, events, common, flat)
+    return Schema(version.value, person, item, events, common, flat, product, variant, about)
+
+
+def _about(
+    section: Node | None, events: Mapping[str, Event], faults: list[Fault]
+) -> dict[str, str]:
+    about = {}
+    for key, node in section.items() if section else ():
+        if key.value in events:
+            about[str(key.value)] = str(node.value)
+        else:
+            hint = did_you_mean(str(key.value), events)
+            faults.append(key.fault(f"about.{key.value}: not an event of the contract{hint}"))
+    return about
 
 
 def _fields(section: Node, faults: list[Fault], *, nested: bool = True) -> tuple[Field, ...]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from adapter.errors import FieldError
-from adapter.mapping.expressions import Expression
-from adapter.mapping.mapper import Frame, Setter, fill
+from adapter.mapping.expressions import Expression, compile_tree
+from adapter.mapping.plans import Frame, Setter, fill
 from adapter.mapping.schema import Field
+from adapter.mapping.syntax import Either
 from adapter.mapping.types import TYPES, Coerce, to_money, unfit
 from adapter.mapping.values import is_blank, kind
-from adapter.model import Json, LeftOut
+from adapter.model import Delivery, Json, LeftOut
 
 Framed = Callable[[Json, Frame], Json]
 
@@ -25,13 +26,44 @@ def setter(field: Field, expression: Expression, path: str) -> Setter:
         coerce, framed = _presentment if field.name.startswith("presentment_") else _money, True
     required = not field.optional and field.source == "mapping"
     key, evaluate = expression.key, expression.evaluate
-    return Setter(field.name, path, key, evaluate, coerce, framed, required, field.is_list)
+    return Setter(
+        field.name, path, key, evaluate, coerce, framed, required, field.is_list, expression
+    )
+
+
+def contact_setter(field: Field, expression: Expression, path: str) -> Setter:
+    """The setter of a contact: of alternatives (`a ?? b`) the first that is good, not just there.
+
+    A phone without its country must not hide the good one behind it.
+    """
+    if not isinstance(expression.tree, Either):
+        return setter(field, expression, path)
+    coerce = TYPES[field.of].coerce
+    choices = [compile_tree(tree).evaluate for tree in expression.tree.choices]
+
+    def evaluate(root: dict[str, Json], delivery: Delivery) -> Json:
+        return [choice(root, delivery) for choice in choices]
+
+    def first(values: Json, frame: Frame) -> Json:
+        for value in values:
+            if is_blank(value):
+                continue
+            try:
+                typed = coerce(value)
+            except ValueError as error:
+                frame.left_out.append(LeftOut(path, str(error)))
+                continue
+            if typed is not None:
+                return typed
+        return None
+
+    return Setter(field.name, path, None, evaluate, first, True, False, False, expression)
 
 
 def items_setter(field: Field, each: Expression, fragment: tuple[Setter, ...], path: str) -> Setter:
     """The setter of a list of items: every element of `each`, as the fragment says."""
     items, required = _items(field, fragment, path), not field.optional
-    return Setter(field.name, path, each.key, each.evaluate, items, True, required, True)
+    return Setter(field.name, path, each.key, each.evaluate, items, True, required, True, each)
 
 
 def _money(value: Json, frame: Frame) -> Json:

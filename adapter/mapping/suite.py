@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from adapter.errors import MalformedError
+from adapter.errors import Fault, MalformedError
 from adapter.mapping.body import parse_body
+from adapter.mapping.hints import did_you_mean
 from adapter.mapping.mapper import Mappings
 from adapter.mapping.samples import Sample
 from adapter.model import Delivery, Mapped
@@ -46,9 +47,31 @@ class Failure:
         return f"{self.file}:{self.line}: {self.name}{lines}"
 
 
-def cases(mappings: Mappings, fixtures_dir: Path) -> list[Case]:
-    """Every embedded test; fixtures are named relative to `fixtures_dir`."""
-    return [Case(each, fixtures_dir / each.fixture, mappings) for each in mappings.samples]
+def cases(mappings: Mappings, *fixtures: Path) -> list[Case]:
+    """Every embedded test; a fixture is looked for in one directory after the other."""
+    return [Case(each, _found(each.fixture, fixtures), mappings) for each in mappings.samples]
+
+
+def missing(found: Iterable[Case]) -> list[Fault]:
+    """A fault for every test whose fixture is in none of the directories."""
+    faults = []
+    for case in found:
+        if not case.fixture.is_file():
+            near = (f"{case.fixture.parent.name}/{each.name}" for each in _beside(case.fixture))
+            hint = did_you_mean(case.sample.fixture, near)
+            line, column = case.sample.fixture_place
+            problem = f"tests: fixture {case.sample.fixture}: there is no such file{hint}"
+            faults.append(Fault(case.sample.file, line, column, problem))
+    return faults
+
+
+def _found(name: str, directories: tuple[Path, ...]) -> Path:
+    places = [directory / name for directory in directories]
+    return next((place for place in places if place.is_file()), places[-1])
+
+
+def _beside(file: Path) -> list[Path]:
+    return sorted(file.parent.glob("*.json")) if file.parent.is_dir() else []
 
 
 def run(case: Case) -> Failure | None:
@@ -75,7 +98,7 @@ def _differences(case: Case) -> Iterator[str]:
         platform=sample.platform,
         topic=sample.topic,
         id="test",
-        shop=SHOP,
+        shop=sample.shop or SHOP,
         received_at=RECEIVED_AT,
         triggered_at=TRIGGERED_AT,
     )
@@ -107,6 +130,8 @@ def _as_json(mapped: Mapped) -> dict[str, Any]:
         "person": None if person is None else person.to_json(),
         "events": [event.to_json() for event in mapped.events],
         "order": mapped.order,
+        "catalog": None if mapped.catalog is None else mapped.catalog.to_json(),
+        "action": None if mapped.action is None else mapped.action.to_json(),
     }
 
 

@@ -49,7 +49,7 @@ FAULTS: list[tuple[str, str, list[str]]] = [
     ("  id: customer.id", "  ids: customer.id", ["5:3: person.ids: not a part of person, did you mean 'id'?"]),
     ("id: customer.id", "id: [customer.id]", ["5:7: person.id: expected an expression, got a list"]),
     ("id: customer.id", "id:", ["5:6: person.id: is empty; expected an expression"]),
-    ("id: customer.id", "id: {vale: 5}", ["5:7: person.id: expected an expression or {value: literal}"]),
+    ("id: customer.id", "id: {vale: 5}", ["5:7: person.id: expected an expression, {value: literal} or {text: \"a {path}\"}"]),
     ('before("?")', 'befor("?")', ["7:24: person.tokens.cart: no filter 'befor', did you mean 'before'?"]),
     ('before("?")', "before", ["7:24: person.tokens.cart: before takes 1 argument, got 0"]),
     ("first_name:", "fist_name:", ["8:16: attributes.fist_name: not an attribute of person, did you mean 'first_name'?"]),

@@ -1,0 +1,83 @@
+"""Laying a tree over another: what overlays write stands in place of what shipped files say.
+
+Mappings merge by key, `null` or `off` removes, lists and single values replace. Values remember the
+file that they came from, so a fault names the file that set what is wrong.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from adapter.errors import Fault
+from adapter.mapping.hints import did_you_mean
+from adapter.mapping.trees import entries
+from adapter.strictyaml import Node
+
+_LEAVES = ({"value"}, {"text"})
+TESTS = "tests"
+RELEASE = "release"
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A value of an overlay in place of one of the file below it; `path` is where it stands."""
+
+    file: str
+    path: tuple[str, ...]
+    node: Node
+    base: Node
+
+
+def lay_over(
+    base: Node, over: Node, file: str, overrides: list[Override], faults: list[Fault]
+) -> Node:
+    """The whole of two files of one name, `file`; tests of the lower one are left behind."""
+    lower = without(base, TESTS, RELEASE)
+    return _merge(lower, over, file, (), overrides, faults)
+
+
+def without(node: Node, *names: str) -> Node:
+    """A mapping less some of its keys."""
+    if not node.is_mapping:
+        return node
+    values = {name: value for name, value in node.value.items() if name not in names}
+    return Node(values, node.file, node.line, node.column, keys=node.keys)
+
+
+def _merge(
+    base: Node,
+    over: Node,
+    file: str,
+    path: tuple[str, ...],
+    overrides: list[Override],
+    faults: list[Fault],
+) -> Node:
+    if not (_merges(base) and _merges(over)):
+        if base.plain() != over.plain():
+            overrides.append(Override(file, path, over, base))
+        return over
+    values = dict(base.value)
+    keys = dict(base.keys or {})
+    for name, key, node in entries(over):
+        below = values.get(name)
+        inner = (*path, name)
+        keys[name] = key
+        if below is not None and _is_off(node):
+            overrides.append(Override(file, inner, node, below))
+            del values[name]
+        elif below is not None:
+            values[name] = _merge(below, node, file, inner, overrides, faults)
+        elif _is_off(node):
+            hint = did_you_mean(name, base.value)
+            faults.append(key.fault(f"{'.'.join(inner)}: there is nothing to switch off{hint}"))
+        else:
+            values[name] = node
+    return Node(values, over.file, over.line, over.column, keys=keys)
+
+
+def _merges(node: Node) -> bool:
+    return node.is_mapping and set(node.value) not in _LEAVES
+
+
+def _is_off(node: Node) -> bool:
+    return node.value is None or (node.value == "off" and not node.quoted)

@@ -1,0 +1,76 @@
+"""The register of a platform's topics, `mappings/<platform>/topics.yml`.
+
+admin: [orders/create, ...]     # topics that the store admin offers; others only an app can have
+ignored: {topic: why}           # known, and deliberately without effect
+notes: {topic: what to know}    # shown by `adapter topics`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from adapter.errors import Fault
+from adapter.mapping.hints import did_you_mean
+from adapter.mapping.trees import entries
+from adapter.strictyaml import Node
+
+_PARTS = ("admin", "ignored", "notes")
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """What is known of topics beyond what they become."""
+
+    admin: frozenset[str] = frozenset()
+    ignored: Mapping[str, str] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+    def topics(self) -> frozenset[str]:
+        """Every topic that it names."""
+        return self.admin.union(self.ignored, self.notes)
+
+
+def read_register(root: Node, mapped: Mapping[str, Node], faults: list[Fault]) -> Register:
+    """The register that a tree holds; `mapped` are the topics of mapping files, by their place."""
+    if not root.is_mapping:
+        faults.append(root.fault(f"a register of topics is a mapping of {', '.join(_PARTS)}"))
+        return Register()
+    for name, key, _ in entries(root):
+        if name not in _PARTS:
+            faults.append(
+                key.fault(f"{name}: not a part of a register{did_you_mean(name, _PARTS)}")
+            )
+    ignored = _texts(root, "ignored", faults)
+    for topic, key, _ in entries(root.value["ignored"]) if ignored else ():
+        if topic in mapped:
+            place = mapped[topic]
+            faults.append(
+                key.fault(f"ignored.{topic}: is mapped in {place.file}:{place.line}:{place.column}")
+            )
+    return Register(_admin(root.get("admin"), faults), ignored, _texts(root, "notes", faults))
+
+
+def _admin(node: Node | None, faults: list[Fault]) -> frozenset[str]:
+    if node is None:
+        return frozenset()
+    if not node.is_sequence or not all(each.is_text for each in node.value):
+        faults.append(node.fault("admin: expected a list of topics"))
+        return frozenset()
+    return frozenset(each.value for each in node.value)
+
+
+def _texts(root: Node, name: str, faults: list[Fault]) -> dict[str, str]:
+    section = root.get(name)
+    if section is None:
+        return {}
+    if not section.is_mapping:
+        faults.append(section.fault(f"{name}: expected a mapping of topics to texts"))
+        return {}
+    found = {}
+    for topic, _, node in entries(section):
+        if node.is_text and node.value.strip():
+            found[topic] = " ".join(node.value.split())
+        else:
+            faults.append(node.fault(f"{name}.{topic}: expected a text"))
+    return found

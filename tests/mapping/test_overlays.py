@@ -1,0 +1,300 @@
+"""Directories laid over each other: what an overlay changes, adds, switches off, and its faults."""
+
+# ruff: noqa: E501 - a table has one row a line
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import pytest
+
+from adapter.errors import MappingFileError
+from adapter.mapping import Mappings, load, suite
+from adapter.mapping.loader import is_overlay, read_all
+from adapter.model import Mapped
+
+from .conftest import DELIVERY, Workshop
+
+BASE = """
+topics: [orders/create, orders/paid]
+ignore_when: {test order: test}
+person:
+  id: customer.id
+  email: customer.email ?? email
+  attributes: {first_name: customer.first_name, tags: {value: [a]}}
+fragments:
+  line: {name: title, quantity: quantity, price: price}
+events:
+  order_completed:
+    when: [cancelled_at | absent]
+    once: id
+    at: created_at
+    properties:
+      order_id: id
+      revenue: total
+      currency: currency
+      discount_codes: codes
+      items: {each: lines, use: line}
+tests:
+  - {name: base, fixture: acme/order.json, expect: {events: [{properties: {revenue: 10}}]}}
+"""
+BODY: dict[str, Any] = {
+    "id": 1,
+    "customer": {"id": 42, "email": "ada@example.com", "first_name": "Ada"},
+    "created_at": "2026-01-01T00:00:00Z",
+    "total": "10.00",
+    "net": "8.00",
+    "currency": "USD",
+    "codes": ["A"],
+    "lines": [{"title": "Tea", "sub": "Green", "quantity": 1, "price": "10.00", "sku": "T1"}],
+    "note": "for Bob",
+    "nick": "Countess",
+}
+
+
+class Layers:
+    """A base directory and overlays of it."""
+
+    def __init__(self, base: Workshop) -> None:
+        self.base = base
+        self.directories = [base.directory]
+        base.write(BASE)
+
+    def over(self, text: str, name: str = "acme/orders.yml", layer: str = "custom") -> Layers:
+        directory = self.base.directory.parent / f"{self.base.directory.name}-{layer}"
+        if directory not in self.directories:
+            self.directories.append(directory)
+        file = directory / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(dedent(text).lstrip("\n"), "utf-8")
+        return self
+
+    def load(self) -> Mappings:
+        return load(*self.directories)
+
+    def apply(self, shop: str = "acme.example", **body: Any) -> Mapped:
+        return self.load().apply(replace(DELIVERY, shop=shop), {**BODY, **body})
+
+    def faults(self) -> list[str]:
+        with pytest.raises(MappingFileError) as error:
+            self.load()
+        text = str(error.value)
+        for directory in self.directories:
+            text = text.replace(f"{directory}/", directory.name.rpartition("-")[2] + "/")
+        return text.splitlines()
+
+
+@pytest.fixture
+def layers(tmp_path: Path) -> Layers:
+    directory = tmp_path / "base"
+    directory.mkdir()
+    return Layers(Workshop(directory))
+
+
+def revenue(mapped: Mapped) -> Any:
+    return mapped.events[0].properties["revenue"]
+
+
+def test_only_what_differs_is_written(layers: Layers) -> None:
+    layers.over("events: {order_completed: {properties: {revenue: net}}}")
+    mapped = layers.apply()
+    assert revenue(mapped) == 8
+    assert mapped.events[0].properties["items"] == [{"name": "Tea", "quantity": 1, "price": 10.0}]
+    assert mapped.person is not None
+    assert mapped.person.email == "ada@example.com"
+
+
+@pytest.mark.parametrize(
+    ("overlay", "body", "seen"),
+    [
+        # a value in place of another
+        ("person: {attributes: {first_name: nick}}", {}, {"first_name": "Countess"}),
+        ("person: {attributes: {first_name: {value: You}}}", {}, {"first_name": "You"}),
+        ('person: {attributes: {first_name: {text: "{customer.first_name} ({nick})"}}}', {}, {"first_name": "Ada (Countess)"}),
+        # lists and literals replace, they are not merged
+        ("person: {attributes: {tags: {value: [b]}}}", {}, {"tags": ["b"]}),
+        ("events: {order_completed: {when: [paid]}}", {"paid": False}, {"events": []}),
+        # off and null take away
+        ("person: {attributes: {first_name: off}}", {}, {"first_name": None}),
+        ("person: {attributes: {first_name: null}}", {}, {"first_name": None}),
+        ("events: {order_completed: off}", {}, {"events": []}),
+        ("events: {order_completed: {properties: {discount_codes: off}}}", {}, {"discount_codes": None}),
+        ("ignore_when: {test order: off}", {"test": True}, {"events": ["order_completed"]}),
+        # more of it
+        ("ignore_when: {staff: staff}", {"staff": True}, {"reason": "staff"}),
+        ("ignore_when: {staff: staff}", {"test": True}, {"reason": "test order"}),
+        ("events: {order_completed: {properties: {gift: note | present}}}", {}, {"gift": True}),
+        ("fragments: {line: {sku: sku}}", {}, {"skus": ["T1"]}),
+        ("fragments: {line: {name: sub}}", {}, {"product_names": ["Green"]}),
+        ("fragments: {mine: {name: sub, quantity: quantity, price: price}}\nevents: {order_completed: {properties: {items: {use: mine}}}}", {}, {"product_names": ["Green"]}),
+    ],
+)  # fmt: skip
+def test_an_overlay(
+    layers: Layers, overlay: str, body: dict[str, Any], seen: dict[str, Any]
+) -> None:
+    mapped = layers.over(overlay).apply(**body)
+    facts: dict[str, Any] = {"reason": mapped.reason, "events": [e.name for e in mapped.events]}
+    facts.update(mapped.events[0].properties if mapped.events else {})
+    facts.update(mapped.person.attributes if mapped.person else {})
+    assert {name: facts.get(name) for name in seen} == seen
+
+
+def test_a_fragment_of_the_base_that_nothing_uses_any_more_is_a_warning(layers: Layers) -> None:
+    layers.over(
+        """
+        fragments: {mine: {name: sub, quantity: quantity, price: price}}
+        events: {order_completed: {properties: {items: {use: mine}}}}
+        """
+    )
+    assert [each.message for each in layers.load().warnings] == ["fragments.line: nothing uses it"]
+
+
+def test_a_file_of_its_own_is_simply_added(layers: Layers) -> None:
+    layers.over(
+        """
+        topics: [refunds/create]
+        order: order_id
+        events: {order_refunded: {once: id, at: created_at, properties: {order_id: order_id}}}
+        """,
+        "acme/refunds.yml",
+    )
+    assert layers.load().events_of("acme", "refunds/create") == ("order_refunded",)
+    assert layers.load().events_of("acme", "orders/paid") == ("order_completed",)
+
+
+def test_a_third_layer_lies_over_the_second(layers: Layers) -> None:
+    layers.over("person: {attributes: {first_name: nick}}")
+    layers.over("person: {attributes: {first_name: {value: last}}}", layer="later")
+    mapped = layers.apply()
+    assert mapped.person is not None
+    assert mapped.person.attributes["first_name"] == "last"
+
+
+def test_the_contract_is_added_to(layers: Layers) -> None:
+    layers.over(
+        """
+        person: {loyalty_points: integer}
+        events:
+          order_completed: {gift_message: text?}
+          quiz_taken: {score: integer}
+        """,
+        "schema.yml",
+    )
+    layers.over(
+        """
+        person: {attributes: {loyalty_points: points}}
+        events: {order_completed: {properties: {gift_message: note}}}
+        """
+    )
+    mapped = layers.apply(points="12")
+    assert mapped.events[0].properties["gift_message"] == "for Bob"
+    assert mapped.person is not None
+    assert mapped.person.attributes["loyalty_points"] == 12
+    schema = layers.load().schema
+    assert schema.version == 3
+    assert "quiz_taken" in schema.to_json_schema()["$defs"]
+
+
+def test_one_shop_differs(layers: Layers) -> None:
+    layers.over(
+        """
+        events: {order_completed: {properties: {revenue: net}}}
+        tests:
+          - name: net of taxes
+            fixture: acme/order.json
+            expect: {events: [{properties: {revenue: 8, shop: eu.acme.example}}]}
+        """,
+        "acme/EU.acme.example/orders.yml",
+    )
+    assert revenue(layers.apply(shop="eu.acme.example")) == 8
+    assert revenue(layers.apply(shop="us.acme.example")) == 10
+    (sample,) = layers.load().samples
+    assert (sample.name, sample.shop) == ("net of taxes", "eu.acme.example")
+
+
+def test_a_shop_can_do_without_a_topic_that_others_have(layers: Layers) -> None:
+    layers.over("topics: [orders/create]", "acme/eu.acme.example/orders.yml")
+    assert layers.apply(shop="eu.acme.example").reason == "unknown topic: orders/paid"
+    assert layers.apply().outcome == "mapped"
+
+
+def test_the_tests_of_a_layer_are_those_of_its_own_files(layers: Layers, tmp_path: Path) -> None:
+    """What shipped files promise is held against them alone: an overlay is there to change it."""
+    (tmp_path / "acme").mkdir()
+    (tmp_path / "acme" / "order.json").write_text(
+        '{"id": 1, "customer": {"id": 42}, "created_at": "2026-01-01T00:00:00Z", "total": 10,'
+        ' "net": 8, "currency": "USD", "lines": []}'
+    )
+    layers.over(
+        """
+        events: {order_completed: {properties: {revenue: net}}}
+        tests:
+          - {name: mine, fixture: acme/order.json, expect: {events: [{properties: {revenue: 8}}]}}
+        """
+    )
+    base = suite.cases(load(layers.base.directory), tmp_path)
+    custom = suite.cases(layers.load(), tmp_path)
+    assert [case.sample.name for case in base] == ["base"]
+    assert [case.sample.name for case in custom] == ["mine"]
+    assert [suite.run(case) for case in base + custom] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("overlay", "faults"),
+    [
+        # a fault names the file that set what is wrong
+        ("events: {order_completed: {properties: {revenue: net |}}}", ["custom/acme/orders.yml:1:55: properties.revenue: expected the name of a filter after '|', found the end"]),
+        ("events: {order_completed: {properties: {revenu: net}}}", ["custom/acme/orders.yml:1:41: properties.revenu: not a field of order_completed, did you mean 'revenue'?"]),
+        ("events: {order_completed: {properties: {revenue: off}}}", ["custom/acme/orders.yml:1:40: properties.revenue: is missing, order_completed requires it"]),
+        ("events: {order_complete: off}", ["custom/acme/orders.yml:1:10: events.order_complete: there is nothing to switch off, did you mean 'order_completed'?"]),
+        ("person: {attributes: {nick: off}}", ["custom/acme/orders.yml:1:23: person.attributes.nick: there is nothing to switch off"]),
+        ("evnts: {}", ["custom/acme/orders.yml:1:1: evnts: not a part of a mapping file, did you mean 'events'?"]),
+    ],
+)  # fmt: skip
+def test_a_fault_in_an_overlay(layers: Layers, overlay: str, faults: list[str]) -> None:
+    assert layers.over(overlay).faults() == faults
+
+
+def test_what_stands_in_place_of_what_is_known(layers: Layers) -> None:
+    layers.over(
+        """
+        release: 0.1.0
+        person: {attributes: {first_name: customer.first_name, tags: off}}
+        events: {order_completed: {when: [paid], properties: {gift: note | present}}}
+        """
+    )
+    sources = read_all(layers.directories, [])
+    assert [(each.file, each.path) for each in sources.overrides] == [
+        ("acme/orders.yml", ("person", "attributes", "tags")),
+        ("acme/orders.yml", ("events", "order_completed", "when")),
+    ]
+    assert [node.value for node in sources.releases.values()] == ["0.1.0"]
+    assert layers.apply(paid=True).outcome == "mapped"
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"acme/orders.yml": "person: {id: nick}"}, True),
+        ({"acme/eu.example/orders.yml": "person: {id: nick}"}, True),
+        ({"schema.yml": "person: {points: integer}"}, True),
+        ({"names.yml": "preset: none"}, True),
+        ({"acme/orders.yml": BASE}, False),
+        ({"acme/other.yml": "topics: [a]"}, False),
+        ({"acme/orders.yml": "person: {id: nick}", "acme/platform.yml": "x: y"}, False),
+        ({"acme/lines.yml": "fragments: {}"}, False),
+        ({}, False),
+    ],
+)
+def test_what_cannot_stand_alone_is_an_overlay(
+    layers: Layers, tmp_path: Path, files: dict[str, str], expected: bool
+) -> None:
+    directory = tmp_path / "some"
+    for name, text in files.items():
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        (directory / name).write_text(text)
+    directory.mkdir(exist_ok=True)
+    assert is_overlay(directory, layers.base.directory) is expected

@@ -21,6 +21,8 @@ ITEM_FIELDS_IN_ORDER_OF_LOSS = (
     "category", "variant_name", "image_url", "url", "sku", "variant_id", "product_id",
 )  # fmt: skip
 TRUNCATED = "items_truncated"
+LEAST_ITEMS = 50
+"""Lines of an order that the other lists never crowd out."""
 
 
 def fit_person(attributes: Mapping[str, Json]) -> tuple[dict[str, Json], tuple[str, ...]]:
@@ -56,8 +58,9 @@ def fit_event(properties: Mapping[str, Json], room: int) -> tuple[dict[str, Json
     """An event's properties in at most `room` bytes of JSON, if items can give that much.
 
     First optional fields of every item go, then trailing items; `items_truncated` says so.
-    Counts, totals and all else stay whole, so `item_count` stays true; only where not even no
-    item at all would fit, the other lists (skus, product_ids, ...) are cut as well.
+    Counts, totals and all else stay whole, so `item_count` stays true; only where the other lists
+    (skus, product_ids, ...) would leave room for fewer than LEAST_ITEMS, they are cut as well, to
+    as many elements as there are items.
     """
     fitted = dict(properties)
     found = fitted.get("items")
@@ -74,7 +77,7 @@ def fit_event(properties: Mapping[str, Json], room: int) -> tuple[dict[str, Json
         if any(value is not None for value in removed):
             cut.append(f"items[].{name}")
     kept = _most_items(fitted, items, room, lists={})
-    if _bytes(kept) > room:
+    if _bytes(kept) > room or len(kept["items"]) < min(LEAST_ITEMS, len(items)):
         lists = {name: value for name, value in properties.items() if _is_list(name, value)}
         kept = _most_items(fitted, items, room, lists)
         cut += lists

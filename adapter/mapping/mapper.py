@@ -14,7 +14,7 @@ from adapter.mapping.rules import Rules
 from adapter.mapping.samples import Sample
 from adapter.mapping.schema import Schema
 from adapter.mapping.types import exponent_of
-from adapter.model import Action, CanonicalEvent, Delivery, Json, Mapped, Person
+from adapter.model import Action, CanonicalEvent, Changes, Delivery, Json, Mapped, Person
 from adapter.ulid import event_ulid
 
 Plans = tuple[Plan, ...]
@@ -150,8 +150,13 @@ def _person(plan: PersonPlan, body: dict[str, Json], frame: Frame) -> Person:
         as_of(plan.as_of, body, frame),
         fill(plan.tokens, body, frame),
         fill(plan.attributes, body, frame),
-        {name: fill(setters, body, frame) for name, setters in plan.changes},
+        _changes(plan, body, frame) if plan.changes else {},
     )
+
+
+def _changes(plan: PersonPlan, body: dict[str, Json], frame: Frame) -> dict[str, Changes]:
+    changes = {name: fill(setters, body, frame) for name, setters in plan.changes}
+    return {name: change for name, change in changes.items() if change}
 
 
 def _event(plan: EventPlan, body: dict[str, Json], frame: Frame, version: int) -> CanonicalEvent:

@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run test lint bench check clean
+.PHONY: run test lint bench check docs clean
 
 run: .venv/run ## everything on this machine, with the sample story (ONCE=1: end after it)
 	$(BIN)/adapter run $(if $(PORT),--port $(PORT)) $(if $(filter-out 0,$(ONCE)),--once)
@@ -22,6 +22,13 @@ check: .venv/run ## the mapping files and the tests inside them
 
 bench: .venv/dev ## how fast it is on this machine, beside a floor and a naive receiver
 	$(BIN)/python -m bench $(BENCH)
+
+docs: .venv/run ## the generated pages, and what editors need
+	MAPPINGS_DIR=mappings $(BIN)/adapter schema --markdown > docs/.new && mv docs/.new docs/events.md
+	$(BIN)/adapter filters --markdown > docs/.new && mv docs/.new docs/filters.md
+	for kind in contract mapping names rules topics; do \
+	  MAPPINGS_DIR=mappings $(BIN)/adapter schema --editor $$kind > docs/.new \
+	  && mv docs/.new mappings/editor/$$kind.schema.json || exit 1; done
 
 clean: ## what was installed and kept here
 	rm -rf .venv .adapter

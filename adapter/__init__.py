@@ -1,3 +1,3 @@
 """A self-hosted adapter between Shopify-style stores and Customer.io."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -59,7 +59,9 @@ def build_web(settings: Settings) -> Flask:
         shops=settings.shops,
     )
     warn_of_redis(redis)
-    return create_app(intake, Health(redis), max_body_bytes=settings.max_body_bytes)
+    return create_app(
+        intake, Health(redis), max_body_bytes=settings.max_body_bytes, workspace=WORKSPACE
+    )
 
 
 def mappings_layers(settings: Settings, directory: Path | None = None) -> tuple[Path, ...]:
@@ -117,7 +119,11 @@ def check_mappings(settings: Settings) -> None:
 
 
 def build_office(settings: Settings) -> Office:
-    """What the worker flushes. One workspace today; every key and function takes its name."""
+    """What the worker flushes. One workspace today; every key and function takes its name.
+
+    Raises MappingFileError where the mappings hold faults: names and rules are theirs.
+    """
+    mappings = load_mappings(mappings_layers(settings))
     redis = connect(
         settings.redis_url or "", "worker", max_connections=settings.redis_max_connections
     )
@@ -133,6 +139,9 @@ def build_office(settings: Settings) -> Office:
         destination=DESTINATIONS["track"],
         transport=transport,
         identify_by=settings.identify_by,
+        names=mappings.names,
+        rules=mappings.rules,
+        unsubscribe_on_opt_out=settings.unsubscribe_on_opt_out,
     )
 
 

@@ -6,20 +6,26 @@ that stopped it; the flush settles the first two and lets the rest wait.
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from adapter.destinations.base import Destination, Item, Request, Response, Unsendable
+from adapter.destinations.shortening import fit_event
 from adapter.errors import Misconfigured, Refused, RetryLater, SendError
-from adapter.model import Operation
+from adapter.mapping.names import Names
+from adapter.model import Json, Operation
 
 FAILURES_BEFORE_HALVING = 5
 """So many answers in a row that moved nothing, and the courier looks for an item that does it."""
 
 _ABOUT_CONTENT = frozenset({400, 413, 422})
 """Statuses that speak of what was sent. Other 4xx may as well mean the wrong host or key."""
+
+CUTS = 12
+"""Tries to find how much of too large an event fits under its outgoing names."""
 
 _log = logging.getLogger(__name__)
 
@@ -53,6 +59,69 @@ class Report:
     trouble: SendError | None = None
 
 
+def encode(
+    destination: Destination, operations: Iterable[Operation], names: Names | None = None
+) -> Parcel:
+    """The operations as items under their outgoing names; what no request may hold is dead.
+
+    From here on only bytes have those names: items and the dead hold the canonical operations.
+    """
+    parcel = Parcel()
+    for operation in operations:
+        outgoing = names.outgoing(operation) if names else operation
+        encoded = destination.encode(outgoing)
+        if names and outgoing is not operation:
+            encoded = _as_canonical(destination, operation, encoded, names)
+        if isinstance(encoded, Unsendable):
+            parcel.dead.append((operation, encoded.reason))
+        else:
+            parcel.items.append(encoded)
+    return parcel
+
+
+def _as_canonical(
+    destination: Destination, operation: Operation, encoded: Item | Unsendable, names: Names
+) -> Item | Unsendable:
+    """What was encoded under outgoing names, as the item of the canonical operation.
+
+    What is to give way in too large an event is known by its canonical name only: such an event is
+    cut before it is renamed, to the most that still fits when it is.
+    """
+    if operation.action != "event" or not _lost_items(encoded):
+        return replace(encoded, operation=operation)
+    whole = destination.encode(operation)
+    if isinstance(whole, Unsendable):
+        return whole
+    most = _bytes(operation.attributes)
+    if _lost_items(whole):
+        most = min(most, len(whole.data))
+    attributes, lost = fit_event(operation.attributes, most)
+    best: Item | None = None
+    least = 0
+    for _ in range(CUTS):
+        room = (least + most + 1) // 2
+        kept, cut = fit_event(attributes, room)
+        fitted = destination.encode(names.outgoing(replace(operation, attributes=kept)))
+        if isinstance(fitted, Item) and not _lost_items(fitted):
+            shortened = tuple(dict.fromkeys((*lost, *cut, *fitted.shortened)))
+            best = replace(fitted, operation=operation, shortened=shortened)
+            least = room
+        else:
+            most = room - 1
+    return best or replace(encoded, operation=operation)
+
+
+def _lost_items(encoded: Item | Unsendable) -> bool:
+    """Whether items had to be cut, or would have to be and could not."""
+    if isinstance(encoded, Unsendable):
+        return True
+    return any(name.startswith("items") for name in encoded.shortened)
+
+
+def _bytes(value: Json) -> int:
+    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+
+
 def pack(destination: Destination, items: Sequence[Item]) -> Iterator[list[Item]]:
     """The items in order, in as few parts as the destination's limit for a request allows."""
     part: list[Item] = []
@@ -72,22 +141,20 @@ class Courier:
     """Delivers operations to one destination. `stopped` is asked before every request."""
 
     def __init__(
-        self, destination: Destination, sender: Sender, stopped: Callable[[], bool] = lambda: False
+        self,
+        destination: Destination,
+        sender: Sender,
+        stopped: Callable[[], bool] = lambda: False,
+        names: Names | None = None,
     ) -> None:
         self._destination = destination
         self._sender = sender
         self._stopped = stopped
+        self._names = names or Names.none()
 
     def encode(self, operations: Iterable[Operation]) -> Parcel:
         """The operations as items; what no request may hold is dead already."""
-        parcel = Parcel()
-        for operation in operations:
-            encoded = self._destination.encode(operation)
-            if isinstance(encoded, Unsendable):
-                parcel.dead.append((operation, encoded.reason))
-            else:
-                parcel.items.append(encoded)
-        return parcel
+        return encode(self._destination, operations, self._names)
 
     def deliver(self, parcel: Parcel, *, failures: int = 0) -> Report:
         """Send the items in as few requests as the destination allows.

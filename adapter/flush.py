@@ -13,7 +13,7 @@ import secrets
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,15 +22,11 @@ from typing import Self
 from adapter.courier import FAILURES_BEFORE_HALVING, Courier, Parcel, Report
 from adapter.destinations.base import Destination
 from adapter.errors import Misconfigured, RetryLater, SendError, StoreError
-from adapter.model import Entry, Operation
-from adapter.resolver import (
-    IdentifyBy,
-    Owner,
-    Ref,
-    Resolution,
-    references,
-    resolve,
-)
+from adapter.identify import Ref
+from adapter.mapping.names import Names
+from adapter.mapping.rules import Rules
+from adapter.model import Entry, Json, Operation
+from adapter.resolver import IdentifyBy, Resolution, references, resolve
 from adapter.store.outbox import (
     CLAIMS_BEFORE_CAUTION,
     LEASE_MS,
@@ -72,6 +68,9 @@ class Office:
     destination: Destination
     transport: Transport
     identify_by: IdentifyBy = "id"
+    names: Names = field(default_factory=Names.none)
+    rules: Rules = field(default_factory=Rules.none)
+    unsubscribe_on_opt_out: bool = False
     stop: threading.Event = field(default_factory=threading.Event)
 
 
@@ -99,7 +98,7 @@ def flush(office: Office, job_id: str) -> None:
 
 def _drain(office: Office, claim: Claim, keeper: _Keeper) -> None:
     outbox = office.outbox
-    courier = Courier(office.destination, office.transport, keeper.is_over)
+    courier = Courier(office.destination, office.transport, keeper.is_over, office.names)
     reader = _Reader(outbox, office.destination)
     caution, failures = claim.caution, claim.failures
     if caution > 0 and claim.attempts > CLAIMS_BEFORE_CAUTION and not _condemn(office, claim):
@@ -117,7 +116,7 @@ def _drain(office: Office, claim: Claim, keeper: _Keeper) -> None:
             most = 1 if single else MOST_ENTRIES
             batch = ahead.result() if ahead else _prepare(office, courier, reader, most, {})
             # While this batch is on its way the next one is made ready, as if it had arrived.
-            known = batch.resolution.owners
+            known = batch.resolution.taught
             ahead = None
             if reader.more and not single:
                 ahead = preparing.submit(_prepare, office, courier, reader, most, known)
@@ -153,15 +152,18 @@ class _Batch:
 
 
 def _prepare(
-    office: Office, courier: Courier, reader: _Reader, most: int, known: Mapping[Ref, Owner]
+    office: Office, courier: Courier, reader: _Reader, most: int, known: Mapping[Ref, Json]
 ) -> _Batch:
     """The next entries, made ready; `known` is what the batch before them is about to teach."""
     entries = reader.batch(most)
+    wanted = references(entries, identify_by=office.identify_by, rules=office.rules)
     resolution = resolve(
         entries,
-        {**office.outbox.owners(references(entries)), **known},
+        {**office.outbox.owners(wanted), **known},
         now=int(time.time()),
         identify_by=office.identify_by,
+        rules=office.rules,
+        unsubscribe_on_opt_out=office.unsubscribe_on_opt_out,
     )
     parcel = courier.encode(resolution.operations)
     reader.learn(len(parcel.items), parcel.data_bytes)
@@ -184,8 +186,10 @@ def _settlement(entries: Sequence[Entry], resolution: Resolution, report: Report
     waiting = {id_ for id_, _ in resolution.waits}
     done = [entry for entry in entries if entry.id not in unfinished | waiting]
     sent = _sources(report.taken)
-    ends = {entry.id for entry in done}
-    dead = [Dead(one, reason) for one, reason in report.dead if not ends.isdisjoint(one.sources)]
+    by_id = {entry.id: entry for entry in done}
+    dead = [
+        Dead(one, reason) for one, reason in report.dead if not by_id.keys().isdisjoint(one.sources)
+    ]
     counts = Counter(
         sent=sum(entry.id in sent for entry in done),
         events=sum(operation.action == "event" for operation in report.taken),
@@ -195,15 +199,32 @@ def _settlement(entries: Sequence[Entry], resolution: Resolution, report: Report
         ignored=len(resolution.skipped),
     )
     counts.update(f"ignored:{reason}" for reason in resolution.skipped.values())
+    dropped = [(by_id[id_], event, why) for id_, event, why in resolution.dropped if id_ in by_id]
+    counts.update(f"dropped:{event.name}: {why}" for _, event, why in dropped)
     return Settlement(
         done=done,
         dead=dead,
         waits=resolution.waits,
         owners=resolution.owners,
+        memory=_learned(resolution, by_id),
+        dropped=[(entry, event) for entry, event, _ in dropped],
         counts=counts,
         skipped=tuple(resolution.skipped),
         answered=bool(report.taken or report.dead),
     )
+
+
+def _learned(resolution: Resolution, finished: Collection[str]) -> dict[Ref, Json]:
+    """What may be remembered of the lessons: of each thing what it was before the first entry that
+    is not finished. Else that entry would find its own doing in memory when it comes again."""
+    learned: dict[Ref, Json] = {}
+    stopped: set[Ref] = set()
+    for source, ref, value in resolution.lessons:
+        if source not in finished:
+            stopped.add(ref)
+        elif ref not in stopped:
+            learned[ref] = value
+    return learned
 
 
 def _moved(work: Settlement, report: Report) -> bool:

@@ -5,20 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from adapter.actions import settled
 from adapter.errors import SignatureError, UnknownPlatformError
 from adapter.mapping import Mappings, parse_body
-from adapter.model import Delivery
+from adapter.model import Delivery, Mapped
 from adapter.platforms import Headers, Platform
 from adapter.store.outbox import Outbox
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of a webhook; `reason` says why it was ignored or parked."""
+    """What became of a webhook, and what was made of it."""
 
     outcome: str
-    delivery: Delivery
-    reason: str | None = None
+    mapped: Mapped
+
+    @property
+    def delivery(self) -> Delivery:
+        return self.mapped.delivery
+
+    @property
+    def reason(self) -> str | None:
+        """Why it was ignored or parked."""
+        return self.mapped.reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +66,10 @@ class Intake:
         shops = self.shops.get(platform.name)
         if shops and delivery.shop not in shops:
             raise SignatureError("this shop is not on the list of shops")
-        mapped = self.mappings.apply(delivery, parse_body(raw))
-        accepted = self.outbox.accept(mapped, raw)
-        return Receipt(accepted.outcome, delivery, mapped.reason)
+        body = parse_body(raw)
+        reason = platform.park(found)
+        if reason is None:
+            mapped = settled(self.mappings.apply(delivery, body))
+        else:
+            mapped = Mapped("parked", delivery, reason)
+        return Receipt(self.outbox.accept(mapped, raw).outcome, mapped)

@@ -23,6 +23,9 @@ TRACK_URLS: Final[Mapping[str, str]] = MappingProxyType(
 )
 """The Track API's host per region of a Customer.io account."""
 
+ON: Final = ("on", "1", "true", "yes")
+OFF: Final = ("off", "0", "false", "no")
+
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 NEEDS: Final = frozenset({"redis", "customerio", "secrets"})
@@ -64,6 +67,12 @@ VARIABLES: Final[tuple[Variable, ...]] = (
     ),
     Variable("MAPPINGS_DIR", "", "directory of mapping files; unset: the shipped ones"),
     Variable("IDENTIFY_BY", "id", "what identifies a person at Customer.io: id or email"),
+    Variable(
+        "UNSUBSCRIBE_ON_OPT_OUT",
+        "off",
+        "on: who opts out of marketing in the store is unsubscribed at Customer.io; "
+        "nobody is ever subscribed again by it",
+    ),
     Variable("MAX_BODY_BYTES", str(8 * MIB), "largest webhook body that is read, in bytes"),
     Variable("PORT", "8000", "TCP port that the web process listens on"),
     Variable("WEB_CONCURRENCY", "2", "web processes"),
@@ -94,6 +103,7 @@ class Settings:
     customerio_track_url: str = TRACK_URLS["us"]
     mappings_dirs: tuple[Path, ...] = ()
     identify_by: Literal["id", "email"] = "id"
+    unsubscribe_on_opt_out: bool = False
     max_body_bytes: int = 8 * MIB
     port: int = 8000
     web_concurrency: int = 2
@@ -124,6 +134,7 @@ class Settings:
             identify_by=cast(
                 Literal["id", "email"], read.choice("IDENTIFY_BY", "id", ("id", "email"))
             ),
+            unsubscribe_on_opt_out=read.flag("UNSUBSCRIBE_ON_OPT_OUT"),
             max_body_bytes=read.integer("MAX_BODY_BYTES", 8 * MIB, 1024, 1024 * MIB),
             port=read.integer("PORT", 8000, 1, 65_535),
             web_concurrency=read.integer("WEB_CONCURRENCY", 2, 1, 256),
@@ -170,6 +181,10 @@ class _Reader:
         if text is not None:
             self.problems.append(f"{name} must be one of {', '.join(allowed)}, not {text!r}.")
         return default
+
+    def flag(self, name: str) -> bool:
+        """Whether something is switched on; off where nothing is said."""
+        return self.choice(name, "off", (*ON, *OFF)) in ON
 
     def integer(self, name: str, default: int, least: int, most: int) -> int:
         text = self.text(name)

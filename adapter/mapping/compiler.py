@@ -15,8 +15,7 @@ from adapter.mapping.schema import Schema
 from adapter.strictyaml import Node
 
 PARTS = (
-    "topics", "ignore_when", "order", "person", "events", "catalog", "action", "fragments",
-    "tests", "release",
+    "topics", "ignore_when", "order", "person", "events", "catalog", "action", "fragments", "tests",
 )  # fmt: skip
 _EFFECTS = ("catalog", "action")
 
@@ -84,7 +83,7 @@ class PlatformCompiler(Parts):
     def _topics(self, root: Node) -> tuple[str, ...]:
         node = root.get("topics")
         if node is None:
-            if set(root.value) - {"release", "tests"} != {"fragments"}:
+            if set(root.value) - {"tests"} != {"fragments"}:
                 self.fault(root, "'topics' is missing")
             return ()
         if not node.is_sequence or not node.value:

@@ -96,7 +96,7 @@ def compile_template(text: str) -> Expression:
         found = []
         for piece in evaluates:
             part = piece if isinstance(piece, str) else as_text(piece(root, delivery))
-            if part is None or not part.strip() and not isinstance(piece, str):
+            if part is None or (not part.strip() and not isinstance(piece, str)):
                 return None
             found.append(part)
         return "".join(found)

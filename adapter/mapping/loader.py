@@ -121,11 +121,13 @@ def stack(lower: Sources, upper: Sources, faults: list[Fault]) -> Sources:
     """One directory's trees laid over another's. Tests are those of the upper one."""
     overrides = list(lower.overrides)
 
-    def lay(below: Mapping[str, Node], above: Mapping[str, Node], folder: str = "") -> Trees:
-        merged = {name: without(tree, TESTS, RELEASE) for name, tree in below.items()}
+    def lay(
+        below: Mapping[str, Node], above: Mapping[str, Node], folder: str = "", file: str = ""
+    ) -> Trees:
+        merged = {name: without(tree, TESTS) for name, tree in below.items()}
         for name, tree in above.items():
             if name in merged:
-                place = f"{folder}{name}"
+                place = f"{folder}{name}{file}"
                 merged[name] = lay_over(merged[name], tree, place, overrides, faults)
             else:
                 merged[name] = tree
@@ -144,7 +146,7 @@ def stack(lower: Sources, upper: Sources, faults: list[Fault]) -> Sources:
             key: lay(lower.shops.get(key, {}), upper.shops.get(key, {}), "/".join((*key, "")))
             for key in shops
         },
-        registers=lay(lower.registers, upper.registers),
+        registers=lay(lower.registers, upper.registers, file=f"/{TOPICS_FILE}"),
         texts={**lower.texts, **upper.texts},
         overrides=overrides,
         releases={**lower.releases, **upper.releases},
@@ -159,7 +161,9 @@ def compile_sources(sources: Sources, faults: list[Fault]) -> Mappings | None:
         return None
     rules = read_rules(sources.top.get(RULES_FILE), schema, faults)
     schema = replace(
-        schema, events={**schema.events, **{each.name: each for each in rules.events()}}
+        schema,
+        events={**schema.events, **{each.name: each for each in rules.events()}},
+        about={**rules.about(), **schema.about},
     )
     names = read_names(sources.top.get(NAMES_FILE), schema, faults)
     warnings: list[Fault] = []
@@ -251,5 +255,8 @@ def _tree(file: Path, sources: Sources, faults: list[Fault]) -> Node | None:
             faults.append(Fault(str(file), 1, 1, "the file is empty"))
         if tree is not None and tree.is_mapping and (release := tree.get(RELEASE)):
             sources.releases[str(file)] = release
+            if not release.is_text:
+                faults.append(release.fault("release: expected the name of a release"))
+            return without(tree, RELEASE)
         return tree
     return None

@@ -32,8 +32,7 @@ def lay_over(
     base: Node, over: Node, file: str, overrides: list[Override], faults: list[Fault]
 ) -> Node:
     """The whole of two files of one name, `file`; tests of the lower one are left behind."""
-    lower = without(base, TESTS, RELEASE)
-    return _merge(lower, over, file, (), overrides, faults)
+    return _merge(without(base, TESTS), over, file, (), overrides, faults)
 
 
 def without(node: Node, *names: str) -> Node:

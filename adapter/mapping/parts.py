@@ -10,7 +10,7 @@ from adapter.mapping.hints import did_you_mean
 from adapter.mapping.plans import Setter
 from adapter.mapping.reader import TreeReader
 from adapter.mapping.schema import Field, Schema
-from adapter.mapping.setters import items_setter, setter
+from adapter.mapping.setters import LINE_TOTAL, items_setter, setter
 from adapter.mapping.trees import entries
 from adapter.mapping.typecheck import mismatch
 from adapter.strictyaml import Node
@@ -133,7 +133,10 @@ class Parts(TreeReader):
         if problem:
             self.fault(each, f"{what}.each: {problem}")
             return None
-        return items_setter(field, expression, fragment, path)
+        totals = any(
+            each.name == LINE_TOTAL and each.source == "items" for each in self.schema.item
+        )
+        return items_setter(field, expression, fragment, path, totals=totals and kind == "item")
 
 
 def present(setters: Iterable[Setter | None]) -> tuple[Setter, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -104,27 +104,6 @@ class Schema:
                 "item": _object(self.item),
             },
         }
-
-    def to_table(self) -> str:
-        """The contract as text for a terminal."""
-        groups: list[tuple[str, Iterable[Field]]] = [
-            (event.name, event.fields) for event in self.events.values()
-        ]
-        groups += [("every event", self.common), ("item", self.item), ("person", self.person)]
-        width = max(len(each.name) for _, fields in groups for each in fields) + 2
-        lines = [f"Contract version {self.version}; ? = optional", ""]
-        for title, fields in groups:
-            lines.append(title)
-            for each in fields:
-                type_name = each.type_name + ("?" if each.optional else "")
-                lines.append(f"  {each.name:<{width}}{type_name:<15}{each.about}".rstrip())
-            lines.append("")
-        lines.append("every event with items")
-        lines += [
-            f"  {name:<{width}}list of text?  `{key}` of all items."
-            for name, key in self.flat.items()
-        ]
-        return "\n".join(lines) + "\n"
 
 
 def _object(fields: tuple[Field, ...], *, closed: bool = True) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from adapter.mapping.types import TYPES, Coerce, to_money, unfit
 from adapter.mapping.values import is_blank, kind
 from adapter.model import Delivery, Json, LeftOut
 
+LINE_TOTAL = "line_total"
+
 Framed = Callable[[Json, Frame], Json]
 
 
@@ -60,9 +62,19 @@ def contact_setter(field: Field, expression: Expression, path: str) -> Setter:
     return Setter(field.name, path, None, evaluate, first, True, False, False, expression)
 
 
-def items_setter(field: Field, each: Expression, fragment: tuple[Setter, ...], path: str) -> Setter:
-    """The setter of a list of items: every element of `each`, as the fragment says."""
-    items, required = _items(field, fragment, path), not field.optional
+def items_setter(
+    field: Field,
+    each: Expression,
+    fragment: tuple[Setter, ...],
+    path: str,
+    *,
+    totals: bool = False,
+) -> Setter:
+    """The setter of a list of items: every element of `each`, as the fragment says.
+
+    With `totals` an item of which price, quantity and discount are known is given its line_total.
+    """
+    items, required = _items(field, fragment, path, totals=totals), not field.optional
     return Setter(field.name, path, each.key, each.evaluate, items, True, required, True, each)
 
 
@@ -98,8 +110,9 @@ def _list(field: Field, one: Coerce, path: str) -> Framed:
     return coerce
 
 
-def _items(field: Field, fragment: tuple[Setter, ...], path: str) -> Framed:
+def _items(field: Field, fragment: tuple[Setter, ...], path: str, *, totals: bool) -> Framed:
     """A bad item loses the list if the event can do without it, else the event."""
+    totals = totals and all(each.name != LINE_TOTAL for each in fragment)
 
     def coerce(value: Json, frame: Frame) -> Json:
         if not isinstance(value, list):
@@ -114,7 +127,12 @@ def _items(field: Field, fragment: tuple[Setter, ...], path: str) -> Framed:
                 where = f"{path}[{number}]"
                 if type(element) is not dict:
                     raise FieldError(where, f"expected item, got {kind(element)}")
-                found.append(fill(fragment, element, frame, where))
+                item = fill(fragment, element, frame, where)
+                if totals and "discount_amount" in item and "price" in item:
+                    total = item["price"] * item["quantity"] - item["discount_amount"]
+                    # Amounts have few decimals, so a float's last digits cannot turn the rounding.
+                    item[LINE_TOTAL] = to_money(round(total, 6), frame.exponent)
+                found.append(item)
         except FieldError as error:
             if not field.optional:
                 raise

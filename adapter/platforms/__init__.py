@@ -6,6 +6,7 @@ of signing needs Python (see signatures.py).
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from typing import Any
 from adapter.errors import Fault, MalformedError, MappingFileError, SignatureError
 from adapter.model import Delivery
 from adapter.platforms.headers import Headers, WsgiHeaders, flag, hostname, instant, text
-from adapter.platforms.profile import REQUIRED_FACTS, Profile, read_profile
+from adapter.platforms.profile import REQUIRED_FACTS, Form, Profile, read_profile
 
 PROFILE = "platform.yml"
 
@@ -41,8 +42,8 @@ class Platform:
         self, headers: Mapping[str, str] | Headers, raw: bytes, secrets: Sequence[str]
     ) -> None:
         """Raise SignatureError unless one of the secrets signed these bytes."""
-        scheme = self.profile.signature
         found = Headers.of(headers)
+        scheme = self.form(found).signature
         if found.get(scheme.header) is None:
             raise SignatureError(f"no {scheme.header} header")
         if not scheme.matches(found, raw, secrets):
@@ -57,12 +58,14 @@ class Platform:
     def deliver(self, headers: Mapping[str, str] | Headers, received_at: int) -> Delivery:
         """The delivery's facts; MalformedError names every header that is missing or malformed."""
         found = Headers.of(headers)
+        form = self.form(found)
         facts: dict[str, Any] = {}
         problems = []
-        for fact, header in self.profile.delivery.items():
-            value = found.get(header)
+        for fact, names in form.delivery.items():
+            header = names[0]
+            value = found.get(header) if len(names) == 1 else _joined(found, names)
             if value is None:
-                if fact in REQUIRED_FACTS:
+                if fact in REQUIRED_FACTS and (form.park is None or fact != "id"):
                     problems.append(f"{header}: missing")
                 continue
             read, limit = _READERS[fact]
@@ -72,7 +75,26 @@ class Platform:
                 problems.append(f"{header}: {error}")
         if problems:
             raise MalformedError("; ".join(problems))
+        if "id" not in facts:
+            # Nothing tells it from another: it counts as a new one, which at worst is kept twice.
+            facts["id"] = f"unnamed-{uuid.uuid4()}"
         return Delivery(platform=self.name, received_at=received_at, **facts)
+
+    def park(self, headers: Mapping[str, str] | Headers) -> str | None:
+        """Why a delivery in this form is kept and not mapped; None for those that are mapped."""
+        return self.form(Headers.of(headers)).park
+
+    def form(self, headers: Headers) -> Form:
+        """The form that counts: the first whose signature is there, else the usual one.
+
+        One form alone is looked at, so what one form's signature vouches for is never read from
+        the headers of another.
+        """
+        forms = self.profile.forms
+        for form in forms:
+            if headers.get(form.signature.header) is not None:
+                return form
+        return forms[0]
 
     def sign(self, raw: bytes, secret: str) -> dict[str, str]:
         """The headers with which this platform would sign a body."""
@@ -111,6 +133,12 @@ def load_platforms(directory: Path) -> dict[str, Platform]:
     if faults:
         raise MappingFileError(faults)
     return platforms
+
+
+def _joined(headers: Headers, names: Sequence[str]) -> str | None:
+    """The values of several headers; None without the first."""
+    values = [value for name in names if (value := headers.get(name)) is not None]
+    return "/".join(values) if headers.get(names[0]) is not None else None
 
 
 def _iso(seconds: float | None) -> str | None:

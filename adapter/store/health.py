@@ -15,19 +15,19 @@ MEMORY_WARNING_PERCENT = 60
 
 
 class Health:
-    """Asks Redis about itself. Every method raises StoreError when there is no answer."""
+    """Asks `redis` about itself. Every method raises StoreError when there is no answer."""
 
     def __init__(self, redis: Redis) -> None:
-        self._redis = redis
+        self.redis = redis
 
     def ping(self) -> None:
         with store_errors():
-            self._redis.ping()
+            self.redis.ping()
 
     def warnings(self) -> list[str]:
         """One sentence for each setting or condition under which accepted webhooks can be lost."""
         with store_errors():
-            info: Any = self._redis.info()
+            info: Any = self.redis.info()
         found = []
         policy = info.get("maxmemory_policy", "noeviction")
         if policy != "noeviction":

@@ -15,10 +15,11 @@ from typing import Any
 
 from redis import Redis
 
+from adapter.identify import Ref
 from adapter.jobs import JobTemplate
-from adapter.model import CanonicalEvent, Delivery, Entry, Mapped, Operation, Person
-from adapter.resolver import Owner, Ref
-from adapter.store import refs
+from adapter.model import CanonicalEvent, Delivery, Entry, Json, Mapped, Operation, Person
+from adapter.resolver import Owner
+from adapter.store import catalog, refs, topics
 from adapter.store.connection import store_errors
 from adapter.store.scripts import Scripts
 
@@ -70,7 +71,9 @@ class Settlement:
 
     `done` are entries that are finished, dead and skipped ones included; `skipped` are ids of those
     that came to nothing: their events may come again, from a body that names somebody. `condemned`
-    are ids of entries with the reason why they are parked. `answered` says that the destination
+    are ids of entries with the reason why they are parked. `owners` and `memory` are to be
+    remembered. `dropped` are events that came to nothing though their entry did not: they give
+    their keys back. `answered` says that the destination
     took or refused something, which ends a row of failures.
     """
 
@@ -80,6 +83,8 @@ class Settlement:
     condemned: Sequence[tuple[str, str]] = ()
     waits: Sequence[tuple[str, Ref]] = ()
     owners: Mapping[Ref, Owner] = field(default_factory=dict)
+    memory: Mapping[Ref, Json] = field(default_factory=dict)
+    dropped: Sequence[tuple[Entry, CanonicalEvent]] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
     answered: bool = True
 
@@ -120,7 +125,17 @@ class Outbox:
             _dump([_INDEX.sub("[]", left.path) for left in mapped.left_out])
             if mapped.left_out
             else "",
+            topics.ref(delivery),
+            delivery.received_at,
+            topics.MOST,
         ]
+        product = mapped.catalog
+        if product is None:
+            arguments.append("")
+        else:
+            ref = catalog.product(delivery.platform, delivery.shop, product.id)
+            record = _dump(product.to_json())
+            arguments += [ref, record, product.as_of, catalog.PRODUCT_SECONDS]
         for event in mapped.events:
             arguments += [refs.business_key(delivery, event), _dump(event.to_json())]
         with store_errors():
@@ -152,12 +167,13 @@ class Outbox:
             found: Any = self._redis.xrange(self._stream, "-", "+", 1)
         return found[0][0].decode() if found else None
 
-    def owners(self, wanted: Iterable[Ref]) -> dict[Ref, Owner]:
-        """What is remembered of the owners of orders and tokens; unknown ones are left out."""
+    def owners(self, wanted: Iterable[Ref]) -> dict[Ref, Json]:
+        """What is remembered of owners, carts and people, in one question; what is unknown is left
+        out."""
         wanted = list(wanted)
         if not wanted:
             return {}
-        names = [self._scripts.prefix + _owner_name(ref) for ref in wanted]
+        names = [self._scripts.prefix + refs.memory(*ref) for ref in wanted]
         with store_errors():
             values: Any = self._redis.mget(names)
         pairs = zip(wanted, values, strict=True)
@@ -171,18 +187,21 @@ class Outbox:
         """
         entries = {entry.id: entry for entry in work.done}
         waits = [
-            [id_, refs.waiting(_owner_name(ref)), str(_second(id_) + refs.WAIT_SECONDS)]
+            [id_, refs.waiting(refs.memory(*ref)), str(_second(id_) + refs.WAIT_SECONDS)]
             for id_, ref in work.waits
         ]
         memory = [
-            [_owner_name(ref), _dump(owner), str(refs.OWNER_SECONDS)]
-            for ref, owner in work.owners.items()
+            [refs.memory(*ref), _dump(value), str(refs.seconds(ref[0]))]
+            for ref, value in (*work.owners.items(), *work.memory.items())
         ]
-        released = [refs.waiting(_owner_name(ref)) for ref in work.owners if ref[0] == "order"]
+        released = [refs.waiting(refs.memory(*ref)) for ref in work.owners if ref[0] == "order"]
         document = {
             "done": list(entries),
             "dead": [_dead(dead, entries) for dead in work.dead],
-            "freed": [key for id_ in work.skipped for key in _keys(entries[id_])],
+            "freed": [
+                *(key for id_ in work.skipped for key in _keys(entries[id_])),
+                *(_key(entry, event) for entry, event in work.dropped),
+            ],
             "answered": work.answered,
             "condemned": work.condemned,
             "waits": waits,
@@ -248,14 +267,20 @@ def _dead(dead: Dead, entries: Mapping[str, Entry]) -> list[str]:
     if operation.action != "event" or not sources:
         return [_dump(record), "", ""]
     delivery = sources[0].delivery
-    event = next(event for event in sources[0].events if event.id == operation.id)
+    event = next((event for event in sources[0].events if event.id == operation.id), None)
+    if event is None:  # of a rule: memory sees to it that it happens once, and holds no key
+        return [_dump(record), "", ""]
     return [_dump(record), refs.business_key(delivery, event), delivery.id]
 
 
 def _keys(entry: Entry) -> list[list[str]]:
-    """The business keys of all events of an entry, with the delivery that would hold them."""
-    delivery = entry.delivery
-    return [[refs.business_key(delivery, event), delivery.id] for event in entry.events]
+    """The business keys of all events of an entry."""
+    return [_key(entry, event) for event in entry.events]
+
+
+def _key(entry: Entry, event: CanonicalEvent) -> list[str]:
+    """A business key, with the delivery that would hold it."""
+    return [refs.business_key(entry.delivery, event), entry.delivery.id]
 
 
 def _entry(id_: str, fields: Mapping[bytes, bytes]) -> Entry:
@@ -270,11 +295,6 @@ def _entry(id_: str, fields: Mapping[bytes, bytes]) -> Entry:
         events=tuple(events),
         order=fields[b"o"].decode() or None,
     )
-
-
-def _owner_name(ref: Ref) -> str:
-    kind, platform, shop, value = ref
-    return refs.owner(kind, platform, shop, value)
 
 
 def _second(entry_id: str) -> int:

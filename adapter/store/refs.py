@@ -13,8 +13,15 @@
 | `dedupe:<platform>:<shop>:<delivery>` | text | its outcome | 48 h |
 | `key:<platform>:<shop>:<event>:<key>` | text | the delivery that holds it | 30 days |
 | `owner:<kind>:<platform>:<shop>:<value>` | text | {id, email, phone}; {} is nobody | 400 days |
+| `lines:<platform>:<shop>:<cart>` | text | {at, seen, lines: {variant: quantity}} | 90 days |
+| `lists:<identifier>:<value>` | text | {attribute: state}, see `adapter.changes` | 400 days |
+| `rules:<identifier>:<value>` | text | {rule: [Unix seconds, last value]} | 400 days |
 | `waiting:order:<platform>:<shop>:<value>` | list | entries, each a JSON list of fields | 24 h |
 | `waiting` | sorted set | the lists above by deadline (Unix seconds) | as they live |
+| `seen` | hash | `<platform> <shop> <topic>`: when it last came | small, for good |
+| `topics` | hash | `<outcome> <platform> <shop> <topic>`: how many | small, for good |
+| `product:<platform>:<shop>:<id>` | text | Product; a removed one stays as a mark | 400 days |
+| `drift:<hour>` | hash | `<event>|<topic>|<property>|<kind>`: n; an hour since 1970 | 9 days |
 """
 
 from __future__ import annotations
@@ -26,9 +33,11 @@ from adapter.model import CanonicalEvent, Delivery
 DEDUPE_SECONDS = 48 * 3600
 KEY_SECONDS = 30 * 86400
 OWNER_SECONDS = 400 * 86400
+CART_SECONDS = 90 * 86400
 WAIT_SECONDS = 24 * 3600
 
 _LONGEST = 200
+_OF_A_PERSON = ("lists", "rules")
 
 
 def prefix(workspace: str) -> str:
@@ -51,6 +60,22 @@ def owner(kind: str, platform: str, shop: str, value: str) -> str:
     return f"owner:{kind}:{platform}:{shop}:{_short(value)}"
 
 
+def memory(kind: str, platform: str, shop: str, value: str) -> str:
+    """What is remembered under a Ref of the resolver: of an owner, a cart, a person."""
+    if kind in _OF_A_PERSON:
+        identifier, _, text = value.partition(":")
+        # Names of keys show up in logs of Redis and in tools: addresses and numbers are hashed.
+        return f"{kind}:{identifier}:{_short(text) if identifier == 'id' else _hash(text)}"
+    if kind == "cart_lines":
+        return f"lines:{platform}:{shop}:{_short(value)}"
+    return owner(kind, platform, shop, value)
+
+
+def seconds(kind: str) -> int:
+    """How long it is remembered from its last change on."""
+    return CART_SECONDS if kind == "cart_lines" else OWNER_SECONDS
+
+
 def waiting(owner_ref: str) -> str:
     """The entries that wait until somebody owns `owner_ref`."""
     return "waiting:" + owner_ref.removeprefix("owner:")
@@ -60,4 +85,8 @@ def _short(value: str) -> str:
     """Keys come from outside and may be of any length."""
     if len(value) <= _LONGEST:
         return value
+    return _hash(value)
+
+
+def _hash(value: str) -> str:
     return "sha256-" + hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()

@@ -6,16 +6,24 @@ from flask import Flask, Response, jsonify
 from werkzeug.exceptions import HTTPException
 
 from adapter.intake import Intake
-from adapter.store.health import Health
-from adapter.web import health
+from adapter.store.drift import Drift, Tally
+from adapter.store.health import Health, Status
+from adapter.web import health, metrics
 from adapter.web.webhooks import Webhooks
 
 
-def create_app(intake: Intake, store: Health, *, max_body_bytes: int) -> Flask:
+def create_app(
+    intake: Intake, store: Health, *, max_body_bytes: int, workspace: str = "default"
+) -> Flask:
     """The application; everything it works with comes in, so tests and tools can make their own."""
     app = Flask("adapter", static_folder=None)
+    drift = Drift(store.redis, workspace)
     app.register_blueprint(health.blueprint(store))
-    webhooks = Webhooks(intake, app.wsgi_app, max_body_bytes=max_body_bytes)
+    app.register_blueprint(
+        metrics.blueprint({workspace: Status(store.redis, workspace)}, {workspace: drift})
+    )
+    tally = Tally(drift, intake.mappings.schema)
+    webhooks = Webhooks(intake, app.wsgi_app, tally, max_body_bytes=max_body_bytes)
     app.wsgi_app = webhooks  # type: ignore[method-assign]  # how Flask wants middleware put in
 
     @app.errorhandler(HTTPException)

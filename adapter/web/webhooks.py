@@ -18,6 +18,7 @@ from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
 from adapter.errors import AdapterError, DeliveryError, MalformedError, StoreError, TooLargeError
 from adapter.intake import Intake
 from adapter.platforms import WsgiHeaders
+from adapter.store.drift import Tally
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -32,11 +33,12 @@ _log = logging.getLogger(__name__)
 
 
 class Webhooks:
-    """Takes webhooks in and hands everything else to `others`."""
+    """Takes webhooks in and hands everything else to `others`; `tally` counts what they hold."""
 
-    def __init__(self, intake: Intake, others: Wsgi, *, max_body_bytes: int) -> None:
+    def __init__(self, intake: Intake, others: Wsgi, tally: Tally, *, max_body_bytes: int) -> None:
         self._intake = intake
         self._others = others
+        self._tally = tally
         self._max_body_bytes = max_body_bytes
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -81,6 +83,8 @@ class Webhooks:
         raw = _body(environ, self._max_body_bytes)
         receipt = self._intake.receive(platform, WsgiHeaders(environ), raw, int(time.time()))
         delivery = receipt.delivery
+        if receipt.outcome == "accepted":
+            self._tally.note(receipt.mapped)
         _log.info(
             "webhook",
             extra={

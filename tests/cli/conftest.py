@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import pytest
 from edge.lab import Lab
+
+from adapter.settings import shipped
 
 Adapter = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -33,3 +36,15 @@ def adapter(tmp_path: Path) -> Adapter:
         return done
 
     return run
+
+
+def broken_mappings(home: Path) -> Path:
+    """A copy of the shipped mappings with a misspelt property."""
+    mappings = home / "mappings"
+    shutil.copytree(shipped("mappings"), mappings)
+    orders = mappings / "shopify" / "orders.yml"
+    text = orders.read_text("utf-8")
+    orders.write_text(
+        text.replace("      revenue: total_price\n", "      revenu: total_price\n", 1)
+    )
+    return mappings

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from edge.lab import FIXTURES, SECRET, Lab, Valkey, Web, Workspace
+from redis import Redis
 
 from .conftest import Adapter
 
@@ -157,3 +159,48 @@ def test_status_without_redis(adapter: Adapter) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("Redis: ")
     assert done.stdout == ""
+
+
+@pytest.fixture
+def quiet(valkey: Valkey) -> Iterator[Redis]:
+    """A database that no process writes to."""
+    with valkey.client(1) as redis:
+        redis.flushdb()
+        yield redis
+
+
+def test_drift_of_an_empty_redis(adapter: Adapter, valkey: Valkey, quiet: Redis) -> None:
+    done = adapter("status", "--drift", REDIS_URL=valkey.url(1))
+    assert done.returncode == 0, done.stderr
+    first, second, _, rule = done.stdout.splitlines()
+    assert first == "workspace default: 0 of 0 properties drift"
+    assert second == "nothing was counted yet"
+    assert "fell by 20 points or to under half" in rule
+    told = adapter("status", "--drift", "--json", REDIS_URL=valkey.url(1)).stdout
+    found = json.loads(told)["default"]
+    assert found["drift"] == {"rule": rule, "properties": []}
+    assert found["accepted"] == 0
+
+
+def test_drift_of_few_events_is_shown_and_not_judged(
+    adapter: Adapter, valkey: Valkey, quiet: Redis
+) -> None:
+    name = "order_completed|shopify orders/paid|"
+    hour = int(time.time()) // 3600
+    counts = {f"{name}|events": 4, f"{name}locale|present": 3, f"{name}items[].url|bad": 1}
+    quiet.hset(f"adapter:default:drift:{hour}", mapping=counts)
+    rows = adapter("status", "--drift", REDIS_URL=valkey.url(1)).stdout.splitlines()[2:4]
+    assert [" ".join(row.split()) for row in rows] == [
+        "order_completed items[].url shopify orders/paid 4 - - 25 % too few events to tell",
+        "order_completed locale shopify orders/paid 4 75 % - - too few events to tell",
+    ]
+    told = adapter("status", "--drift", "--json", REDIS_URL=valkey.url(1)).stdout
+    first, _ = json.loads(told)["default"]["drift"]["properties"]
+    assert first["now"] == {"events": 4, "present": None, "absent": None, "bad": 1}
+    assert (first["judged"], first["drifting"]) == (False, False)
+
+
+def test_drift_without_redis(adapter: Adapter) -> None:
+    done = adapter("status", "--drift", REDIS_URL="redis://127.0.0.1:1/0")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Redis: ")

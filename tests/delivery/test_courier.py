@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from builders import happening, identify
 
-from adapter.courier import FAILURES_BEFORE_HALVING, Courier, Report, pack
-from adapter.destinations.base import Request, Response
-from adapter.destinations.track import REQUEST_BYTES, Track
+from adapter.courier import FAILURES_BEFORE_HALVING, Courier, Report, encode, pack
+from adapter.destinations.base import Item, Request, Response
+from adapter.destinations.track import ITEM_BYTES, REQUEST_BYTES, Track
 from adapter.errors import Misconfigured, RetryLater, SendError
+from adapter.mapping.names import Names
 from adapter.model import Operation
 
 TRACK = Track()
@@ -147,6 +148,84 @@ def test_what_was_shortened_is_counted() -> None:
     courier = Courier(TRACK, there)
     report = courier.deliver(courier.encode(some))
     assert (len(report.taken), report.shortened) == (3, 1)
+
+
+# Names on the way out
+
+NAMES = Names(
+    events={"order_completed": "Purchase"},
+    properties={"order_completed": {"items": "products", "items_truncated": "cut", "note": "memo"}},
+    items={"product_id": "ProductIdentifier", "name": "ProductName"},
+    item_lists={"order_completed": ("items",)},
+    attributes={"city": ("city", "town")},
+)
+
+
+def lines(count: int) -> list[dict[str, Any]]:
+    return [
+        {"name": f"Tea {n}", "quantity": 1, "price": 2.5, "product_id": str(n), "vendor": "x" * 30}
+        for n in range(count)
+    ]
+
+
+def sent(item: Item) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(item.data)
+    return found
+
+
+def test_outgoing_names_are_in_the_bytes_and_nowhere_else() -> None:
+    some = [identify(city="Graz"), happening("1", note="x", items=lines(1))]
+    parcel = encode(TRACK, some, NAMES)
+    assert [item.operation for item in parcel.items] == some
+    assert all(item.operation is one for item, one in zip(parcel.items, some, strict=True))
+    assert sent(parcel.items[0])["attributes"] == {"city": "Graz", "town": "Graz"}
+    purchase = sent(parcel.items[1])
+    assert (purchase["name"], purchase["id"]) == ("Purchase", some[1].id)
+    assert set(purchase["attributes"]) == {"memo", "products"}
+    assert purchase["attributes"]["products"][0]["ProductName"] == "Tea 0"
+
+
+def test_the_dead_keep_their_canonical_names() -> None:
+    one = happening("1", note="x" * 40_000)
+    parcel = encode(TRACK, [one], NAMES)
+    assert parcel.dead == [(one, "larger than 32768 bytes")]
+    assert parcel.dead[0][0] is one
+
+
+@pytest.mark.parametrize(
+    ("count", "fields", "whole"),
+    [
+        (60, {"name", "quantity", "price", "product_id", "vendor"}, True),
+        (560, {"name", "quantity", "price"}, True),
+        (2000, {"name", "quantity", "price"}, False),
+    ],
+    ids=["fits", "without optional fields", "without its tail"],
+)
+@pytest.mark.parametrize("names", [Names(), NAMES], ids=["canonical", "outgoing"])
+def test_too_large_an_event_is_cut_alike_under_any_name(
+    names: Names, count: int, fields: set[str], whole: bool
+) -> None:
+    one = happening("1", revenue=1250.0, item_count=count, items=lines(count))
+    (item,) = encode(TRACK, [one], names).items
+    kept = sent(item)["attributes"]
+    products = kept[names.property("order_completed", "items")]
+    assert (kept["revenue"], kept["item_count"]) == (1250.0, count)
+    assert products == [
+        {names.item(field): value for field, value in line.items() if field in fields}
+        for line in lines(len(products))
+    ]
+    assert (len(products) == count) is whole
+    assert ("items" in item.shortened) is not whole
+    assert kept.get(names.property("order_completed", "items_truncated"), False) is (count > 60)
+    assert whole or ITEM_BYTES - 100 < len(item.data) <= ITEM_BYTES, "as many as fit"
+    assert item.operation is one
+
+
+def test_what_customerio_may_not_be_sent_is_left_out_under_outgoing_names_too() -> None:
+    one = happening("1", note="x", recipient="b@x.com")
+    (item,) = encode(TRACK, [one], NAMES).items
+    assert sent(item)["attributes"] == {"memo": "x"}
+    assert item.shortened == ("recipient",)
 
 
 # Refused for what it holds

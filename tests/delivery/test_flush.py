@@ -15,12 +15,18 @@ from redis import Redis
 
 from adapter import flush as flush_module
 from adapter.destinations.track import Track
-from adapter.errors import StoreError
+from adapter.errors import Fault, StoreError
 from adapter.flush import LONGEST_BACKOFF_SECONDS, PAUSE_SECONDS, Office, flush
+from adapter.identify import Lesson
+from adapter.mapping.names import Names
+from adapter.mapping.rules import read_rules
+from adapter.mapping.schema import read_schema
 from adapter.model import CanonicalEvent
+from adapter.resolver import Resolution
 from adapter.sandbox.server import running
 from adapter.store.health import Status
 from adapter.store.outbox import CLAIMS_BEFORE_CAUTION, Outbox
+from adapter.strictyaml import parse
 from adapter.transport import Transport
 
 PREFIX = "adapter:default:"
@@ -625,6 +631,267 @@ def test_late_events_are_sent_and_counted(office: Office, redis: Redis, there: C
     turn(office, redis)
     assert there.events() == ["1"]
     assert status(redis)["details"]["late"] == 1
+
+
+# What is remembered of carts and people
+
+
+def cart(number: int, content: str, who: str | None = "42") -> Any:
+    """A body of the cart c1; `content` as in `tea:2 mug:1`."""
+    pairs = [part.split(":") for part in content.split()]
+    items = [{"variant_id": name, "name": name, "quantity": int(n)} for name, n in pairs]
+    at = int(time.time()) - 100 + number
+    one = event(f"c1:{at}", "added_to_cart", at, order_id=content, cart_id="c1", items=items)
+    facts = {"tokens": {"cart": "c1"}, "attributes": {"current_cart_value": number}, "as_of": at}
+    return mapped(f"cart{number}", person(who, **facts), one)
+
+
+def spent(number: int, amount: float) -> Any:
+    """A body that says what somebody has spent so far."""
+    at = int(time.time()) - 100 + number
+    return mapped(f"spent{number}", person(as_of=at, attributes={"lifetime_value": amount}))
+
+
+def activity(there: CustomerIo, name: str) -> list[dict[str, Any]]:
+    found = [one for who in there.people() for one in who["activity"]]
+    return [one for one in found if one.get("name") == name]
+
+
+def added(there: CustomerIo) -> list[tuple[list[str], bool]]:
+    return [
+        ([item["name"] for item in one["attributes"]["added_items"]], first)
+        for one in activity(there, "added_to_cart")
+        if (first := one["attributes"]["first_in_cart"]) in (True, False)
+    ]
+
+
+def test_only_what_was_added_to_a_cart_is_told(
+    office: Office, redis: Redis, there: CustomerIo
+) -> None:
+    for number, content in enumerate(["tea:1", "tea:1 mug:1", "tea:1", "tea:2"]):
+        office.outbox.accept(cart(number, content), b"{}")
+        turn(office, redis)
+    assert added(there) == [(["tea"], True), (["mug"], False), (["tea"], False)]
+    assert there.people()[0]["attributes"]["current_cart_value"] == 3
+    told = status(redis)
+    assert (told["sent"], told["ignored"], told["pending"]) == (4, 0, 0)
+    assert told["details"]["dropped:added_to_cart: nothing was added"] == 1
+    name = f"{PREFIX}lines:{PLATFORM}:{SHOP}:c1"
+    assert json.loads(redis.get(name))["lines"] == {"variant_id:tea": 2}
+    assert 89 * 86400 < redis.ttl(name) <= 90 * 86400
+
+
+def test_what_was_added_is_the_same_in_one_batch_or_in_several(
+    office: Office, redis: Redis, there: CustomerIo
+) -> None:
+    for number, content in enumerate(["tea:1", "tea:1 mug:1", "tea:1", "tea:2"]):
+        office.outbox.accept(cart(number, content), b"{}")
+    turn(office, redis)
+    assert len(there.requests()) == 1
+    assert added(there) == [(["tea"], True), (["mug"], False), (["tea"], False)]
+
+
+def test_an_event_that_was_dropped_gives_its_key_back(
+    office: Office, redis: Redis, there: CustomerIo
+) -> None:
+    bodies = [cart(0, "tea:1"), cart(1, "tea:1")]
+    for one in bodies:
+        office.outbox.accept(one, b"{}")
+    keys = [f"{PREFIX}key:{PLATFORM}:{SHOP}:added_to_cart:{one.events[0].key}" for one in bodies]
+    assert redis.exists(*keys) == 2
+    turn(office, redis)
+    assert [redis.exists(key) for key in keys] == [1, 0]
+
+
+def test_a_cart_of_nobody_is_told_whole_once_it_is_somebodys(
+    office: Office, redis: Redis, there: CustomerIo
+) -> None:
+    office.outbox.accept(cart(0, "tea:1", None), b"{}")
+    turn(office, redis)
+    office.outbox.accept(cart(1, "tea:1 mug:1"), b"{}")
+    turn(office, redis)
+    assert added(there) == [(["tea", "mug"], True)]
+
+
+@pytest.fixture
+def ruled(office: Office) -> Office:
+    faults: list[Fault] = []
+    contract = parse(
+        "{version: 1, person: {lifetime_value: money, vip_tier: text}, item: {name: text}, "
+        "events: {}, common: {}, flat: {}}",
+        "schema.yml",
+        faults,
+    )
+    file = parse(
+        "vip_tier: {from: lifetime_value, steps: {bronze: 0, gold: 1000}, event: tier_changed}",
+        "rules.yml",
+        faults,
+    )
+    assert contract is not None
+    schema = read_schema(contract, faults)
+    assert schema is not None
+    office.rules = read_rules(file, schema, faults)
+    assert faults == []
+    return office
+
+
+def tiers(there: CustomerIo) -> list[tuple[str, str]]:
+    return [
+        (one["attributes"]["old"], one["attributes"]["new"])
+        for one in activity(there, "tier_changed")
+    ]
+
+
+def test_a_rule_is_told_once_per_change(ruled: Office, redis: Redis, there: CustomerIo) -> None:
+    for number, amount in enumerate([10, 20, 1500, 1600, 10]):
+        ruled.outbox.accept(spent(number, amount), b"{}")
+        turn(ruled, redis)
+    assert tiers(there) == [("bronze", "gold"), ("gold", "bronze")]
+    assert there.people()[0]["attributes"]["vip_tier"] == "bronze"
+
+
+def test_a_flush_that_died_sends_the_same_again(
+    ruled: Office, redis: Redis, there: CustomerIo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of what it was about to remember is in memory: carts, rules and lists."""
+    for one in (cart(0, "tea:1"), spent(1, 10)):
+        ruled.outbox.accept(one, b"{}")
+    turn(ruled, redis)
+    tagged = person(as_of=int(time.time()), changes={"tags": {"add": ["vip"]}})
+    for one in (cart(2, "tea:1 mug:1"), spent(3, 1500), mapped("tags", tagged)):
+        ruled.outbox.accept(one, b"{}")
+    monkeypatch.setattr(ruled.outbox, "settle", _killed)
+    monkeypatch.setattr(ruled.outbox, "back_off", _killed)
+    with pytest.raises(_Killed):
+        turn(ruled, redis)
+    monkeypatch.undo()
+    redis.delete(LEASE)  # ten seconds later
+    ruled.outbox.accept(cart(4, "tea:1 mug:1 cup:1"), b"{}")
+    turn(ruled, redis)
+    assert added(there) == [(["tea"], True), (["mug"], False), (["cup"], False)]
+    assert tiers(there) == [("bronze", "gold")]
+    assert there.people()[0]["attributes"]["tags"] == ["vip"]
+    died, again = (
+        {item["id"] for item in request["json"]["batch"] if item["action"] == "event"}
+        for request in there.requests()[1:]
+    )
+    assert died < again
+    assert len(again - died) == 1
+
+
+def test_what_was_not_sent_is_not_remembered(
+    office: Office, redis: Redis, there: CustomerIo
+) -> None:
+    office.outbox.accept(cart(0, "tea:1"), b"{}")
+    for number in range(40):
+        one = mapped(f"d{number}", person("7"), order(f"{number:02}", note="x" * 20_000))
+        office.outbox.accept(one, b"{}")
+    office.outbox.accept(cart(1, "tea:1 mug:1"), b"{}")
+    there.faults({"delay": 0.01}, {"status": 500})
+    turn(office, redis)
+    assert 0 < status(redis)["pending"] < 42
+    turn(office, redis)
+    assert added(there) == [(["tea"], True), (["mug"], False)]
+
+
+@pytest.mark.parametrize(
+    ("finished", "remembered"),
+    [
+        ("abc", {"cart": 3, "tags": 9}),
+        ("ab", {"cart": 2, "tags": 9}),
+        ("ac", {"cart": 1}),
+        ("bc", {"tags": 9}),
+        ("", {}),
+    ],
+)
+def test_only_what_finished_entries_taught_is_remembered(
+    finished: str, remembered: dict[str, int]
+) -> None:
+    """And of one thing no more than up to the first of them that comes again."""
+    lessons = (("a", "cart", 1), ("b", "cart", 2), ("c", "cart", 3), ("b", "tags", 9))
+    told = tuple(Lesson(source, (kind, "", "", ""), value) for source, kind, value in lessons)
+    learned = flush_module._learned(Resolution((), lessons=told), finished)
+    assert {ref[0]: value for ref, value in learned.items()} == remembered
+
+
+def test_a_refused_event_of_a_rule_is_dead_and_frees_no_key(
+    ruled: Office, redis: Redis, there: CustomerIo
+) -> None:
+    ruled.outbox.accept(spent(0, 10), b"{}")
+    turn(ruled, redis)
+    there.fault(400, times=-1, match={"name": "tier_changed"})
+    ruled.outbox.accept(spent(1, 1500), b"{}")
+    turn(ruled, redis)
+    (record,) = dead(redis)
+    assert record["operation"]["name"] == "tier_changed"
+    assert record["deliveries"][0]["id"] == "spent1"
+    assert status(redis)["pending"] == 0
+
+
+def test_what_is_remembered_of_people_is_found_under_no_address(
+    office: Office, redis: Redis, there: CustomerIo
+) -> None:
+    who = person(None, email="ada@example.com", attributes={"tags": ["a"]})
+    office.outbox.accept(mapped("d1", who), b"{}")
+    turn(office, redis)
+    (name,) = redis.keys(f"{PREFIX}lists:*")
+    assert b"@" not in name
+
+
+def test_names_on_the_way_out_are_the_wires_alone(
+    office: Office, redis: Redis, there: CustomerIo
+) -> None:
+    office.names = Names(
+        events={"order_completed": "Purchase"},
+        properties={"order_completed": {"total": "value"}},
+        attributes={"city": ("city", "town")},
+    )
+    bad = CanonicalEvent("order_completed", "2", "no-ulid", AT, {"order_id": "2", "total": 5})
+    who = person(attributes={"city": "Graz"})
+    office.outbox.accept(mapped("d1", who, order("1", total=9), order="1"), b"{}")
+    office.outbox.accept(mapped("d2", person(), bad), b"{}")
+    turn(office, redis)
+    (purchase,) = activity(there, "Purchase")
+    assert purchase["attributes"] == {"order_id": "1", "value": 9}
+    ada = there.people()[0]["attributes"]
+    assert (ada["city"], ada["town"]) == ("Graz", "Graz")
+    (record,) = dead(redis)
+    assert (record["operation"]["name"], record["operation"]["key"]) == ("order_completed", "2")
+    assert record["operation"]["attributes"] == {"order_id": "2", "total": 5}
+    assert (key_held(redis, "1"), key_held(redis, "2")) == (True, False)
+
+
+def test_an_opt_out_unsubscribes_where_that_is_wanted(
+    office: Office, redis: Redis, there: CustomerIo
+) -> None:
+    office.unsubscribe_on_opt_out = True
+    for number, said in enumerate([False, True]):
+        one = person(as_of=AT + number, attributes={"accepts_marketing": said})
+        office.outbox.accept(mapped(f"d{number}", one), b"{}")
+        turn(office, redis)
+    sent = [request["json"]["batch"][0]["attributes"] for request in there.requests()]
+    assert sent == [
+        {"accepts_marketing": False, "unsubscribed": True},
+        {"accepts_marketing": True},
+    ]
+
+
+def test_memory_costs_no_round_trips_of_its_own(
+    ruled: Office, redis: Redis, there: CustomerIo
+) -> None:
+    """One question per batch and one answer, whatever is remembered."""
+
+    def questions(*bodies: Any) -> int:
+        for one in bodies:
+            ruled.outbox.accept(one, b"{}")
+        redis.config_resetstat()
+        turn(ruled, redis)
+        return int(redis.info("commandstats")["cmdstat_mget"]["calls"])
+
+    assert questions(cart(0, "tea:1"), spent(1, 10)) == 1
+    tagged = person(as_of=AT, changes={"tags": {"add": ["vip"]}})
+    more = [mapped("tags", tagged), refund("9"), cart(2, "mug:1", None), spent(3, 10)]
+    assert questions(*more) == 1
 
 
 # Faults of our own

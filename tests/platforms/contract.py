@@ -333,3 +333,44 @@ class PlatformContract:
         )
         again = self.platform.deliver(self.platform.headers_for(delivery), delivery.received_at)
         assert again == delivery
+
+    # further forms, where the platform has any: they are kept with a reason, never mapped
+
+    def test_the_usual_form_is_mapped(self) -> None:
+        assert self.platform.park(self.headers()) is None
+        assert self.platform.park({}) is None
+
+    @given(data=st.data())
+    def test_any_header_text_of_a_further_form_is_a_delivery_or_a_refusal(self, data) -> None:
+        for form in self.platform.profile.forms[1:]:
+            headers = form.signature.sign(self.body, self.secret)
+            for header in (name for names in form.delivery.values() for name in names):
+                if (text := data.draw(st.none() | header_texts)) is not None:
+                    headers[header] = text
+            self.platform.verify(headers, self.body, [self.secret])
+            assert self.platform.park(headers)
+            try:
+                delivery = self.platform.deliver(headers, 1)
+            except DeliveryError as refusal:
+                said = str(refusal)
+            else:
+                assert Delivery.from_json(delivery.to_json()) == delivery
+                said = delivery.topic + delivery.id + delivery.shop
+            assert said.isprintable()
+            assert said.isascii()
+
+    @given(body=st.binary(max_size=200), value=header_texts)
+    def test_any_signature_of_a_further_form_is_refused(self, body: bytes, value: str) -> None:
+        for form in self.platform.profile.forms[1:]:
+            headers = {**self.headers(), form.signature.header: value}
+            del headers[self.signature_header]
+            with pytest.raises(SignatureError):
+                self.platform.verify(headers, body, [self.secret, "other"])
+
+    def test_a_further_form_cannot_vouch_for_the_usual_one(self) -> None:
+        """A signature of the usual form is there and wrong: a good one elsewhere does not help."""
+        for form in self.platform.profile.forms[1:]:
+            good = form.signature.sign(self.body, self.secret)
+            headers = {**self.headers(), **good, self.signature_header: "wrong"}
+            with pytest.raises(SignatureError):
+                self.platform.verify(headers, self.body, [self.secret])

@@ -115,3 +115,68 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
 def test_a_required_header_may_not_be_blank(tmp_path: Path) -> None:
     file = write(tmp_path, GOOD.replace("X-Tea-Shop", "''"))
     assert faults(tmp_path) == [f"{file}:8:9: expected text"]
+
+
+ALSO = """\
+also:
+  - signature:
+      header: Tea-Signature
+      scheme: hmac-sha256
+      encoding: base64
+    delivery:
+      topic: [Tea-Thing, Tea-Deed, Tea-Mood]
+      shop: Tea-Shop
+    park: it is
+      another product
+"""
+
+
+def test_a_further_form(tmp_path: Path) -> None:
+    write(tmp_path, GOOD + ALSO)
+    tea = load_platforms(tmp_path)["tea"]
+    (form,) = tea.profile.forms[1:]
+    headers = {**form.signature.sign(b"leaf", "pot"), "Tea-Thing": "cup", "tea-shop": "A.b"}
+    tea.verify(headers, b"leaf", ["pot"])
+    assert tea.park(headers) == "it is another product"
+    first, second = tea.deliver(headers, 1), tea.deliver({**headers, "Tea-Mood": "calm"}, 1)
+    assert (first.topic, first.shop, second.topic) == ("cup", "a.b", "cup/calm")
+    assert first.id != second.id
+    assert tea.sign(b"leaf", "pot").keys() == {"X-Tea-Signature"}, "we send the usual form"
+
+
+def test_faults_of_further_forms(tmp_path: Path) -> None:
+    also = ALSO.replace("hmac-sha256", "rot13").replace("    park:", "    bark:")
+    file = write(tmp_path, GOOD + also.replace("Tea-Deed", "Tea Deed"))
+    assert faults(tmp_path) == [
+        f"{file}:10:5: missing key 'park'",
+        f"{file}:12:15: unknown scheme 'rot13', known: hmac-sha256",
+        f"{file}:15:26: 'Tea Deed' is not the name of a header",
+        f"{file}:17:5: unknown key 'bark', did you mean 'park'?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "problem"),
+    [
+        ("also: {}", "9:7", "also: expected a list of forms"),
+        ("also: [3]", "9:8", "expected a mapping of signature, delivery, park"),
+        ("subscribe: x", "9:12", "expected a mapping of admin, names, graphql, elsewhere"),
+        ("subscribe: {names: [a]}", "9:20", "expected a mapping of topics to texts"),
+        ("subscribe: {names: {a/b: 3}}", "9:26", "expected text"),
+        ("subscribe: {url: x}", "9:13", "unknown key 'url'"),
+    ],
+)
+def test_faults_of_the_rest(tmp_path: Path, text: str, place: str, problem: str) -> None:
+    file = write(tmp_path, f"{GOOD}{text}\n")
+    assert faults(tmp_path) == [f"{file}:{place}: {problem}"]
+
+
+def test_how_to_subscribe(tmp_path: Path) -> None:
+    text = "subscribe: {admin: Settings, names: {a/b: A thing}, elsewhere: {c/d: the app}}\n"
+    write(tmp_path, GOOD + text)
+    write(tmp_path, GOOD, "mate")
+    found = load_platforms(tmp_path)
+    subscribe = found["tea"].profile.subscribe
+    assert (subscribe.admin, subscribe.graphql) == ("Settings", "")
+    assert (subscribe.names, subscribe.elsewhere) == ({"a/b": "A thing"}, {"c/d": "the app"})
+    assert found["mate"].profile.subscribe.names == {}

@@ -50,3 +50,30 @@ class TestShopify(PlatformContract):
         headers = {**self.headers(), "x-shopify-topic": "customer.tags_added"}
         del headers["X-Shopify-Topic"]
         assert self.platform.deliver(headers, 0).topic == "customer.tags_added"
+
+    def test_an_events_delivery_as_documented(self) -> None:
+        headers = {
+            "Shopify-Hmac-Sha256": "A971iWIMgT8Zj9A9eWfikrFj7wQ16/Qwcc4OlRl2PLc=",
+            "Shopify-Topic": "Product",
+            "Shopify-Action": "update",
+            "Shopify-Handle": "price-changes",
+            "Shopify-Webhook-Id": "b54557e4-bdd9-4b37-8a5f-bf7d70bcd043",
+            "Shopify-Shop-Domain": "lovelace-coffee.myshopify.com",
+            "Shopify-API-Version": "unstable",
+            "Shopify-Triggered-At": "2026-09-14T14:05:36.5Z",
+        }
+        self.platform.verify(headers, b'{"id":1}', ["secret"])
+        assert self.platform.deliver(headers, 1789394737) == Delivery(
+            platform="shopify",
+            topic="Product/update",
+            id="b54557e4-bdd9-4b37-8a5f-bf7d70bcd043",
+            shop="lovelace-coffee.myshopify.com",
+            received_at=1789394737,
+            triggered_at=1789394736.5,
+            api_version="unstable",
+        )
+        assert "Shopify Events" in (self.platform.park(headers) or "")
+
+    def test_the_refusal_of_no_signature_names_the_usual_header(self) -> None:
+        with pytest.raises(SignatureError, match="no X-Shopify-Hmac-Sha256 header"):
+            self.platform.verify({"Shopify-Topic": "Product"}, b"{}", ["secret"])

@@ -22,8 +22,9 @@ from rq.serializers import JSONSerializer
 
 from adapter.errors import StoreError
 from adapter.jobs import FLUSH, QUEUE, flush_job
-from adapter.model import Entry, LeftOut, Mapped
+from adapter.model import Entry, LeftOut, Mapped, Product
 from adapter.resolver import resolve
+from adapter.store import topics
 from adapter.store.connection import Line, connect
 from adapter.store.outbox import (
     CAUTIOUS_ENTRIES,
@@ -37,6 +38,7 @@ from adapter.store.outbox import (
     Settlement,
 )
 from adapter.store.scripts import PICKUP_MS
+from adapter.store.topics import Seen, Topics, latest
 
 PREFIX = "adapter:default:"
 LEASE, COUNTS, STREAM = PREFIX + "lease", PREFIX + "counts", PREFIX + "outbox"
@@ -102,6 +104,8 @@ def test_one_step_writes_all_there_is(outbox: Outbox, redis: Redis) -> None:
         "job",
         "jobs",
         "counts",
+        "seen",
+        "topics",
         (DEDUPE + "d1").removeprefix(PREFIX),
         BUSINESS_KEY.removeprefix(PREFIX),
     }
@@ -247,6 +251,132 @@ def test_what_was_left_out_is_counted_by_property(outbox: Outbox, redis: Redis) 
         "left_out:order_completed.items[].price": 2,
         "left_out:person.phone": 1,
     }
+
+
+# accept: topics and the catalog
+
+
+@pytest.mark.parametrize("outcome", ["mapped", "ignored", "parked"])
+def test_every_topic_is_seen_whatever_becomes_of_it(
+    outbox: Outbox, redis: Redis, outcome: Any
+) -> None:
+    one = replace(mapped("d1", person()), outcome=outcome, reason="because")
+    outbox.accept(one, b"{}")
+    later = replace(one, delivery=replace(one.delivery, id="d2", received_at=AT + 5))
+    outbox.accept(later, b"{}")
+    outbox.accept(later, b"{}")
+    told = {"accepted" if outcome == "mapped" else outcome: 2}
+    assert Topics(redis, "default").seen() == [
+        Seen(PLATFORM, SHOP, "orders/create", AT + 5, told),
+    ]
+
+
+def test_topics_are_told_apart_by_shop_and_platform(outbox: Outbox, redis: Redis) -> None:
+    base = delivery(topic="customer.tags added")
+    for number, change in enumerate(
+        [{}, {"shop": "b.example"}, {"platform": "woo"}, {"topic": "a/b", "received_at": AT + 1}]
+    ):
+        one = replace(base, id=f"d{number}", **change)
+        outbox.accept(Mapped("parked", one, "unknown topic"), b"{}")
+    found = Topics(redis, "default").seen()
+    assert [(one.platform, one.topic, one.shop) for one in found] == [
+        (PLATFORM, "a/b", SHOP),
+        (PLATFORM, "customer.tags added", "b.example"),
+        (PLATFORM, "customer.tags added", SHOP),
+        ("woo", "customer.tags added", SHOP),
+    ]
+    assert latest(found)[PLATFORM, "customer.tags added"] == AT
+    assert {tuple(one.outcomes.items()) for one in found} == {(("parked", 1),)}
+
+
+def test_made_up_topics_do_not_fill_redis(
+    outbox: Outbox, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(topics, "MOST", 3)
+    for number in range(6):
+        made_up = Mapped("parked", delivery(f"d{number}", f"made/up{number}"), "unknown topic")
+        assert outbox.accept(made_up, b"{}").outcome == "parked"
+    again = Mapped("parked", replace(delivery("d9", "made/up1"), received_at=AT + 9), "unknown")
+    outbox.accept(again, b"{}")
+    assert redis.hlen(PREFIX + "seen") == redis.hlen(PREFIX + "topics") == 3
+    assert Topics(redis, "default").seen()[1].at == AT + 9, "what is known goes on being seen"
+    assert counts(redis) == {"parked": 7}
+
+
+def product_record(redis: Redis, id: str = "77") -> dict[str, Any]:
+    text = redis.get(f"{PREFIX}product:{PLATFORM}:{SHOP}:{id}")
+    assert text is not None
+    return json.loads(text)
+
+
+def accept_product(outbox: Outbox, id: str, product: Product) -> Accepted:
+    return outbox.accept(Mapped("mapped", delivery(id, "products/update"), catalog=product), b"{}")
+
+
+def test_a_product_feeds_the_catalog_and_nothing_else(outbox: Outbox, redis: Redis) -> None:
+    product = Product("77", AT, fields={"title": "Adä"}, variants=({"variant_id": "1"},))
+    assert accept_product(outbox, "d1", product) == Accepted("accepted", 0)
+    assert Product.from_json(product_record(redis)) == product
+    assert redis.ttl(f"{PREFIX}product:{PLATFORM}:{SHOP}:77") > 399 * 86400
+    assert (all_of(outbox), redis.llen(RQ_LIST), redis.exists(LEASE)) == ([], 0, 0)
+    assert counts(redis) == {"accepted": 1}
+    other = replace(delivery("d1"), shop="other.example")
+    outbox.accept(Mapped("mapped", other, catalog=replace(product, as_of=1)), b"{}")
+    assert product_record(redis)["as_of"] == AT, "another shop's products are others"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "kept"),
+    [
+        (Product("77", AT), Product("77", AT + 1, fields={"title": "new"}), "second"),
+        (Product("77", AT), Product("77", AT, fields={"title": "same second"}), "second"),
+        (Product("77", AT + 1), Product("77", AT, fields={"title": "old"}), "first"),
+        (Product("77", AT), Product("77", AT + 1, removed=True), "second"),
+        (Product("77", AT + 1, removed=True), Product("77", AT), "first"),
+        (Product("77", AT, removed=True), Product("77", AT), "first"),
+        (Product("77", AT), Product("77", AT, removed=True), "second"),
+        (Product("77", AT), Product("77", AT - 1, removed=True), "first"),
+        (Product("77", AT, removed=True), Product("77", AT + 1), "second"),
+        (Product("77", AT, removed=True), Product("77", AT, removed=True), "second"),
+    ],
+    ids=[
+        "newer",
+        "of the same second",
+        "older",
+        "removed",
+        "older than its removal",
+        "of the second of its removal",
+        "removed in the same second",
+        "removed before it was made anew",
+        "made anew",
+        "removed twice",
+    ],
+)
+def test_the_newest_record_of_a_product_stays(
+    outbox: Outbox, redis: Redis, first: Product, second: Product, kept: str
+) -> None:
+    for number, product in enumerate((first, second)):
+        assert accept_product(outbox, f"d{number}", product).outcome == "accepted"
+    expected = first if kept == "first" else second
+    assert Product.from_json(product_record(redis)) == expected
+
+
+def test_a_product_may_come_with_events(outbox: Outbox, redis: Redis) -> None:
+    both = replace(mapped("d1", person(), event("1"), event("2")), catalog=Product("77", AT))
+    assert outbox.accept(both, b"{}") == Accepted("accepted", 2)
+    assert [one.key for one in all_of(outbox)[0].events] == ["1", "2"]
+    assert product_record(redis)["as_of"] == AT
+
+
+@pytest.mark.parametrize("outcome", ["ignored", "parked"])
+def test_what_is_not_accepted_teaches_the_catalog_nothing(
+    outbox: Outbox, redis: Redis, outcome: Any
+) -> None:
+    outbox.accept(Mapped(outcome, delivery("d1"), "why", catalog=Product("77", AT)), b"{}")
+    assert list(redis.scan_iter(PREFIX + "product:*")) == []
+
+
+# read
 
 
 def test_entries_come_back_in_order_and_whole(outbox: Outbox) -> None:

@@ -4,6 +4,8 @@
 --          5 reason, 6 delivery, 7 person, 8 order, 9 body, 10 owner ref to mark as nobody's,
 --          11 seconds a delivery id is remembered, 12 seconds a business key is remembered,
 --          13 seconds an owner is remembered, 14 names of properties left out (JSON list or ""),
+--          15 platform, shop and topic, 16 when it came (Unix), 17 how many of 15 are told apart,
+--          18 product ref or ""; with one: record, its as_of, seconds that it is remembered;
 --          then (business key ref, event) pairs
 -- Answers {outcome, events appended}. A second call of the same delivery writes only its count.
 local prefix, counts = KEYS[1], KEYS[1] .. 'counts'
@@ -14,6 +16,12 @@ if not redis.call('SET', prefix .. ARGV[2], outcome, 'NX', 'EX', ARGV[11]) then
   return {'duplicate', 0}
 end
 redis.call('HINCRBY', counts, outcome, 1)
+if redis.call('HSET', prefix .. 'seen', ARGV[15], ARGV[16]) == 1
+    and redis.call('HLEN', prefix .. 'seen') > tonumber(ARGV[17]) then
+  redis.call('HDEL', prefix .. 'seen', ARGV[15])
+else
+  redis.call('HINCRBY', prefix .. 'topics', outcome .. ' ' .. ARGV[15], 1)
+end
 
 if outcome == 'ignored' then
   redis.call('HINCRBY', counts, 'ignored:' .. ARGV[5], 1)
@@ -33,9 +41,21 @@ if ARGV[14] ~= '' then
     redis.call('HINCRBY', counts, 'left_out:' .. name, 1)
   end
 end
+local first = 19
+if ARGV[18] ~= '' then
+  first = 22
+  local product, as_of = prefix .. ARGV[18], tonumber(ARGV[20])
+  local known = redis.call('GET', product)
+  known = known and cjson.decode(known)
+  -- Of two bodies of one second the one that says "removed" came last.
+  if not known or known.as_of < as_of
+      or (known.as_of == as_of and (not known.removed or cjson.decode(ARGV[19]).removed)) then
+    redis.call('SET', product, ARGV[19], 'EX', ARGV[21])
+  end
+end
 local entry = {'d', ARGV[6], 'p', ARGV[7], 'o', ARGV[8]}
 local appended = 0
-for i = 15, #ARGV, 2 do
+for i = first, #ARGV, 2 do
   local holder = redis.call('SET', prefix .. ARGV[i], delivery, 'NX', 'GET', 'EX', ARGV[12])
   if holder and holder ~= delivery then
     redis.call('HINCRBY', counts, 'repeated', 1)

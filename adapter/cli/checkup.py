@@ -1,0 +1,162 @@
+"""What `adapter check` looks at, and how it tells what it found."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import click
+
+from adapter.app import load_profiles
+from adapter.cli import faults as carets
+from adapter.errors import Fault, MappingFileError
+from adapter.mapping import coverage, releases, suite
+from adapter.mapping.loader import SCHEMA_FILE, Sources, compile_sources, read_all
+from adapter.mapping.mapper import Mappings
+from adapter.mapping.releases import Change, Release
+from adapter.mapping.suite import Case, Failure
+from adapter.settings import shipped
+
+
+@dataclass(slots=True)
+class Checkup:
+    """All that is to be said of mappings. `skipped` counts tests of files that hold faults."""
+
+    seconds: float = 0.0
+    topics: int = 0
+    events: int = 0
+    tests: int = 0
+    skipped: int = 0
+    faults: list[Fault] = field(default_factory=list)
+    warnings: list[Fault] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+
+    @property
+    def is_sound(self) -> bool:
+        return not (self.faults or self.failures)
+
+    def tell(self) -> None:
+        """Faults, warnings and failing tests on stderr, the rest on stdout."""
+        carets.show(self.faults)
+        carets.show(self.warnings, "warning: ", "yellow")
+        for failure in self.failures:
+            click.echo(str(failure), err=True)
+        for change in self.changes:
+            click.echo(f"contract: {change}")
+        skipped = f", {self.skipped} not run" if self.skipped else ""
+        click.echo(
+            f"{self.topics} topics, {self.events} events, {self.tests} tests, "
+            f"{len(self.failures)} failed{skipped}, {len(self.faults)} faults, "
+            f"{len(self.warnings)} warnings, {self.seconds:.1f} s"
+        )
+
+
+def fixture_directories(layers: Sequence[Path]) -> tuple[Path, ...]:
+    """Where fixtures are looked for: beside the last directory first, then among the shipped."""
+    found = [layer.resolve().parent / "fixtures" for layer in reversed(layers)]
+    found = [each for each in found if each.is_dir()]
+    return tuple(dict.fromkeys([*found, shipped("fixtures").resolve()]))
+
+
+def check(layers: Sequence[Path]) -> Checkup:
+    """Look at directories of mappings, each laid over those before it. Raises nothing."""
+    began = time.perf_counter()
+    found = Checkup()
+    faults: list[Fault] = []
+    sources = read_all(layers, faults, shipped("mappings") / SCHEMA_FILE)
+    mappings = compile_sources(sources, faults)
+    try:
+        load_profiles(layers)
+    except MappingFileError as error:
+        faults += error.faults
+    if mappings is not None:
+        if not mappings.platforms():
+            faults.append(Fault(str(layers[-1]), 1, 1, "no mapping files are in it"))
+        _look(found, mappings, sources, layers, faults)
+    found.faults = sorted(dict.fromkeys(faults))
+    found.warnings = sorted(dict.fromkeys(found.warnings))
+    found.seconds = time.perf_counter() - began
+    return found
+
+
+def _look(
+    found: Checkup,
+    mappings: Mappings,
+    sources: Sources,
+    layers: Sequence[Path],
+    faults: list[Fault],
+) -> None:
+    """What can be said as far as the files could be compiled."""
+    platforms = mappings.platforms()
+    fed = {
+        event
+        for platform in platforms
+        for topic in mappings.topics(platform)
+        for event in mappings.events_of(platform, topic)
+    }
+    found.topics = sum(len(mappings.topics(platform)) for platform in platforms)
+    found.events = len(fed)
+    found.warnings += mappings.warnings
+    directories = fixture_directories(layers)
+    found.warnings += coverage.warnings(sources, mappings.samples, coverage.Fixtures(*directories))
+    _releases(found, mappings, sources, layers, faults)
+    cases = suite.cases(mappings, *directories)
+    faulty = _faulty(sources, faults)
+    faults += suite.missing(cases)
+    fit = [case for case in cases if _is_fit(case, faulty)]
+    found.tests, found.skipped = len(cases), len(cases) - len(fit)
+    found.failures = [failure for case in fit if (failure := suite.run(case)) is not None]
+
+
+def _faulty(sources: Sources, faults: list[Fault]) -> set[str]:
+    """Names of files whose tests would fail of nothing but what is a fault already: those that
+    hold one, and all that may use a fragment which does."""
+    names = {Path(fault.file).name for fault in faults}
+    shared = {
+        name
+        for trees in (*sources.platforms.values(), *sources.shops.values())
+        for name, tree in trees.items()
+        if tree.is_mapping and tree.get("fragments")
+    }
+    if names & shared:
+        names |= {name for trees in sources.platforms.values() for name in trees}
+    return names
+
+
+def _is_fit(case: Case, faulty: set[str]) -> bool:
+    return Path(case.sample.file).name not in faulty and case.fixture.is_file()
+
+
+def _releases(
+    found: Checkup,
+    mappings: Mappings,
+    sources: Sources,
+    layers: Sequence[Path],
+    faults: list[Fault],
+) -> None:
+    """What has changed since releases: of the contract, and below what overlays override."""
+    try:
+        known = releases.read(layers[0])
+        newest = releases.latest(layers[0])
+    except MappingFileError as error:
+        faults += error.faults
+        return
+    if len(layers) == 1 and newest and sources.schema:
+        of_rules = {event.name for event in mappings.rules.events()}
+        schema = mappings.schema
+        own = {name: each for name, each in schema.events.items() if name not in of_rules}
+        found.changes = releases.contract_changes(newest, replace(schema, events=own))
+        faults += releases.faults(found.changes, sources.schema)
+    for file, node in sources.releases.items():
+        overrides = [each for each in sources.overrides if each.node.file == file]
+        release: Release | None = known.get(str(node.value))
+        if release is not None:
+            found.warnings += releases.base_changes(release, overrides)
+        elif known:
+            there = ", ".join(known)
+            found.warnings.append(
+                node.fault(f"release: '{node.value}' is no release that is known; there is {there}")
+            )

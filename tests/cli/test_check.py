@@ -1,0 +1,273 @@
+"""`adapter check`: every fault at its place, what no fixture shows, and how terminals see it."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from edge.lab import Lab, Process, until
+
+from adapter.cli.faults import caret
+from adapter.cli.watch import snapshot
+from adapter.errors import Fault
+from adapter.settings import shipped
+
+from .conftest import Adapter, broken_mappings
+
+SUMMARY = re.compile(
+    r"(\d+) topics, (\d+) events, (\d+) tests, (\d+) failed(?:, (\d+) not run)?, "
+    r"(\d+) faults, (\d+) warnings, \d+\.\d s\n"
+)
+NAMES = ("topics", "events", "tests", "failed", "not run", "faults", "warnings")
+
+
+def summary(text: str) -> dict[str, int]:
+    found = SUMMARY.search(text)
+    assert found, text
+    return {name: int(count or 0) for name, count in zip(NAMES, found.groups(), strict=True)}
+
+
+def copied(home: Path) -> Path:
+    return Path(shutil.copytree(shipped("mappings"), home / "mappings"))
+
+
+def edit(file: Path, old: str, new: str) -> None:
+    text = file.read_text("utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new, 1))
+
+
+def test_the_shipped_mappings_are_sound(adapter: Adapter) -> None:
+    began = time.monotonic()
+    done = adapter("check")
+    seconds = time.monotonic() - began
+    assert (done.returncode, done.stderr) == (0, "")
+    found = summary(done.stdout)
+    assert found["tests"] > found["topics"] > found["events"] > 0
+    assert [found[name] for name in ("failed", "not run", "faults", "warnings")] == [0, 0, 0, 0]
+    # It takes under a second where nothing else runs; twice the promise is for a busy machine.
+    assert seconds < 4
+
+
+def test_a_fault_has_file_line_and_column(adapter: Adapter, tmp_path: Path) -> None:
+    mappings = broken_mappings(tmp_path)
+    done = adapter("check", mappings)
+    assert done.returncode == 1
+    text = (mappings / "shopify" / "orders.yml").read_text("utf-8").splitlines()
+    line = next(n for n, each in enumerate(text, 1) if each.startswith("      revenu:"))
+    assert f"{mappings}/shopify/orders.yml:{line}:7: " in done.stderr
+    assert "did you mean 'revenue'?" in done.stderr
+    # By MAPPINGS_DIR it is the same.
+    assert adapter("check", MAPPINGS_DIR=str(mappings)).stderr == done.stderr
+
+
+def test_all_faults_of_all_files_are_told_in_order(adapter: Adapter, tmp_path: Path) -> None:
+    mappings = broken_mappings(tmp_path)
+    edit(mappings / "shopify" / "platform.yml", "hmac-sha256", "hmac-sha255")
+    refunds = mappings / "shopify" / "refunds.yml"
+    refunds.write_text(refunds.read_text() + "topics: [x]\n")
+    done = adapter("check", mappings)
+    assert done.returncode == 1
+    faults = [line for line in done.stderr.splitlines() if not line.startswith("warning: ")]
+    files = [Path(line.partition(":")[0]).name for line in faults]
+    assert set(files) == {"orders.yml", "platform.yml", "refunds.yml"}
+    assert files == sorted(files)
+
+
+def test_tests_of_sound_files_run_beside_faulty_ones(adapter: Adapter, tmp_path: Path) -> None:
+    mappings = broken_mappings(tmp_path)
+    edit(mappings / "shopify" / "refunds.yml", "refund_amount: 29.83", "refund_amount: 29.84")
+    done = adapter("check", mappings)
+    assert done.returncode == 1
+    found = summary(done.stdout)
+    assert found["faults"] > 0
+    assert found["failed"] == 1, "of orders.yml none, though none of its tests could hold"
+    assert 0 < found["not run"] < found["tests"]
+    assert "expected 29.84, got 29.83" in done.stderr
+
+
+def test_a_test_that_fails_has_its_place_too(adapter: Adapter, tmp_path: Path) -> None:
+    mappings = copied(tmp_path)
+    refunds = mappings / "shopify" / "refunds.yml"
+    edit(refunds, "refund_amount: 29.83", "refund_amount: 29.84")
+    done = adapter("check", mappings)
+    assert done.returncode == 1
+    assert re.search(rf"^{re.escape(str(refunds))}:\d+: ", done.stderr, re.M)
+    assert summary(done.stdout)["failed"] == 1
+
+
+def test_a_fixture_that_is_not_there_is_a_fault(adapter: Adapter, tmp_path: Path) -> None:
+    mappings = copied(tmp_path)
+    edit(
+        mappings / "shopify" / "refunds.yml",
+        "fixture: shopify/refunds_create.json",
+        "fixture: shopify/refunds_creat.json",
+    )
+    done = adapter("check", mappings)
+    assert done.returncode == 1
+    assert re.search(r"refunds\.yml:\d+:14: tests: fixture .*, did you mean", done.stderr)
+    assert summary(done.stdout)["faults"] == 1
+
+
+def test_a_path_that_no_fixture_holds_is_a_warning(adapter: Adapter, tmp_path: Path) -> None:
+    mappings = copied(tmp_path)
+    refunds = mappings / "shopify" / "refunds.yml"
+    edit(refunds, "      note: note\n", "      note: noet\n")
+    done = adapter("check", mappings)
+    line = refunds.read_text().splitlines().index("      note: noet") + 1
+    assert (
+        f"warning: {refunds}:{line}:13: properties.note: no fixture holds 'noet', "
+        "did you mean 'note'?"
+    ) in done.stderr.splitlines()
+    assert summary(done.stdout)["warnings"] == 1
+
+
+@pytest.fixture
+def custom(tmp_path: Path) -> Path:
+    """An overlay with one sound edit, as `./custom`."""
+    file = tmp_path / "custom" / "shopify" / "refunds.yml"
+    file.parent.mkdir(parents=True)
+    file.write_text(
+        "events:\n  order_refunded:\n    properties:\n      note: null\n"
+        "tests:\n  - name: no note\n    fixture: shopify/refunds_create.json\n"
+        "    expect: {events: [{name: order_refunded, properties: {note: null}}]}\n"
+    )
+    return file
+
+
+def test_an_overlay_is_checked_over_the_shipped_ones(adapter: Adapter, custom: Path) -> None:
+    for arguments in ((), (custom.parent.parent,)):
+        done = adapter("check", *arguments)
+        assert (done.returncode, done.stderr) == (0, ""), done.stderr
+        found = summary(done.stdout)
+        assert found["tests"] == 1, "its own"
+        assert found["topics"] > 1, "of all"
+
+
+def test_an_overlay_for_a_release_that_is_not_known(adapter: Adapter, custom: Path) -> None:
+    custom.write_text("release: 99.9.9\n" + custom.read_text())
+    done = adapter("check")
+    assert done.returncode == 0
+    assert re.search(r"refunds\.yml:1:10: release: '99.9.9' is no release", done.stderr)
+
+
+def test_check_of_nothing(adapter: Adapter, tmp_path: Path) -> None:
+    assert adapter("check", tmp_path / "nowhere").returncode == 2
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    done = adapter("check", empty)
+    assert done.returncode == 1
+    assert f"{empty}:1:1: no mapping files" in done.stderr
+
+
+# --- on a terminal ------------------------------------------------------------------------------
+
+
+def test_on_a_terminal_a_fault_shows_its_line(adapter: Adapter, tmp_path: Path) -> None:
+    mappings = broken_mappings(tmp_path)
+    for env in ({"FORCE_COLOR": "1"}, {"FORCE_COLOR": "1", "NO_COLOR": "1"}):
+        done = adapter("check", mappings, **env)
+        plain = re.sub(r"\x1b\[[0-9;]*m", "", done.stderr)
+        assert (plain == done.stderr) is ("NO_COLOR" in env)
+        lines = plain.splitlines()
+        at = next(n for n, line in enumerate(lines) if "properties.revenu:" in line)
+        number = lines[at].split(":")[1]
+        assert lines[at + 1] == f"  {number} |       revenu: total_price"
+        assert lines[at + 2] == f"  {' ' * len(number)} |       ^^^^^^"
+    assert " | " not in adapter("check", mappings).stderr, "for a pipe the line alone"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "lines"),
+    [
+        ("a: bc\n", 1, 4, ["  1 | a: bc", "    |    ^^"]),
+        ("a\n\tb: c.d\n", 2, 5, ["  2 | \tb: c.d", "    | \t   ^^^"]),
+        ("a: |\n", 1, 4, ["  1 | a: |", "    |    ^"]),
+        ("a:\n", 1, 3, ["  1 | a:", "    |   ^"]),
+        ("a:\n", 2, 1, []),
+        ("a:\n", 1, 9, []),
+        (f"{'x' * 150} y", 1, 152, [f"  1 | {'x' * 98} y", f"    | {' ' * 99}^"]),
+    ],
+)
+def test_the_caret(tmp_path: Path, text: str, line: int, column: int, lines: list[str]) -> None:
+    file = tmp_path / f"{abs(hash((text, line, column)))}.yml"
+    file.write_text(text)
+    assert caret(Fault(str(file), line, column, "")) == lines
+
+
+def test_no_caret_into_a_file_that_is_gone(tmp_path: Path) -> None:
+    assert caret(Fault(str(tmp_path / "gone.yml"), 1, 1, "")) == []
+
+
+# --- --watch ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def watching(tmp_path: Path) -> Iterator[tuple[Process, Path]]:
+    mappings = copied(tmp_path)
+    with Lab(tmp_path) as lab:
+        process = lab.adapter("check", str(mappings), "--watch")
+        until(lambda: process.said.count(" faults, ") == 1, "the first check")
+        yield process, mappings
+        process.assert_calm()
+
+
+def test_watch_checks_again_on_save(watching: tuple[Process, Path]) -> None:
+    process, mappings = watching
+    refunds = mappings / "shopify" / "refunds.yml"
+    edit(refunds, "      note: note\n", "      noet: note\n")
+    until(lambda: "did you mean 'note'?" in process.said, "the fault is told")
+    edit(refunds, "      noet: note\n", "      note: note\n")
+    until(lambda: process.said.count(" 0 failed, 0 faults, ") == 2, "it is sound again")
+    (mappings / "shopify" / "more.yml").write_text("topcs: [a]\n")
+    until(lambda: "did you mean 'topics'?" in process.said, "a new file counts")
+    assert len(re.findall(r"^\d\d:\d\d:\d\d  watching", process.said, re.M)) == 4
+    assert "\x1b" not in process.said, "a log is not cleared"
+    process.signal(signal.SIGINT)
+    assert process.wait() == 0
+
+
+def test_watch_on_a_terminal_clears_it(tmp_path: Path) -> None:
+    mappings = copied(tmp_path)
+    ours, theirs = pty.openpty()
+    lab = Lab(tmp_path)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "adapter", "check", str(mappings), "--watch"],
+        env=lab.environ(TERM="xterm"),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    try:
+        said = b""
+        while b" faults, " not in said:
+            said += os.read(ours, 4096)
+        assert said.startswith(b"\x1b[2J"), said
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+        os.close(ours)
+
+
+def test_a_snapshot_sees_what_is_saved(tmp_path: Path) -> None:
+    file = tmp_path / "a" / "b.yml"
+    file.parent.mkdir()
+    file.write_text("a: 1")
+    first = snapshot([tmp_path])
+    assert snapshot([tmp_path]) == first
+    file.write_text("a: 11")
+    assert snapshot([tmp_path]) != first
+    file.unlink()
+    assert file not in snapshot([tmp_path])
+    assert snapshot([tmp_path / "nowhere"]) == {}

@@ -1,0 +1,95 @@
+"""docs/recipes: each is an overlay that holds what it promises, and the page shows each whole."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from adapter.courier import encode
+from adapter.destinations import DESTINATIONS
+from adapter.mapping import load, parse_body, suite
+from adapter.mapping.loader import is_overlay
+from adapter.model import Delivery, Entry
+from adapter.resolver import resolve
+from adapter.settings import shipped
+
+RECIPES = Path(__file__).parent.parent / "docs" / "recipes"
+NAMES = sorted(each.name for each in RECIPES.iterdir() if each.is_dir())
+PAGE = (RECIPES / "README.md").read_text("utf-8")
+
+
+def shown() -> dict[str, str]:
+    """The files that the page shows, by path."""
+    blocks = re.findall(r"^`([^`\n]+)`\n\n```yaml\n(.*?)^```", PAGE, re.M | re.S)
+    return dict(blocks)
+
+
+def files() -> dict[str, str]:
+    return {
+        each.relative_to(RECIPES).as_posix(): each.read_text("utf-8")
+        for each in sorted(RECIPES.glob("*/**/*.yml"))
+    }
+
+
+def test_the_ten_edits_that_shops_make_first_are_there() -> None:
+    assert NAMES == [
+        "b2b-company",
+        "event-off",
+        "gift-message",
+        "locale",
+        "metafield",
+        "no-staff-orders",
+        "other-names",
+        "own-customer-id",
+        "subscription-tag",
+        "utm-from-notes",
+    ]
+
+
+def test_the_page_shows_every_file_as_it_is() -> None:
+    assert shown() == files()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recipe_is_an_overlay_without_faults_and_warnings(name: str) -> None:
+    base = shipped("mappings")
+    assert is_overlay(RECIPES / name, base)
+    assert load(base, RECIPES / name).warnings == load(base).warnings
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {"other-names"}))
+def test_what_a_recipe_promises(name: str) -> None:
+    mappings = load(shipped("mappings"), RECIPES / name)
+    cases = suite.cases(mappings, shipped("fixtures"))
+    assert cases
+    assert [str(failure) for case in cases if (failure := suite.run(case))] == []
+
+
+def test_each_recipe_is_needed() -> None:
+    """Its tests fail without it, or they would show nothing."""
+    base = load(shipped("mappings"))
+    for name in sorted(set(NAMES) - {"other-names"}):
+        cases = suite.cases(load(shipped("mappings"), RECIPES / name), shipped("fixtures"))
+        held = [suite.run(suite.Case(case.sample, case.fixture, base)) for case in cases]
+        assert any(held), name
+
+
+def test_other_names_are_those_on_the_way_out() -> None:
+    mappings = load(shipped("mappings"), RECIPES / "other-names")
+    delivery = Delivery("shopify", "orders/create", "d1", "shop.example", 1789394740)
+    body = parse_body((shipped("fixtures") / "shopify" / "orders_create.json").read_bytes())
+    mapped = mappings.apply(delivery, body)
+    assert mapped.person is not None
+    assert mapped.events[0].name == "order_completed"
+    entry = Entry("1-0", delivery, mapped.person, mapped.events, mapped.order)
+    operations = resolve([entry], {}, now=delivery.received_at).operations
+    parcel = encode(DESTINATIONS["track"], operations, mappings.names)
+    sent = [parse_body(item.data) for item in parcel.items]
+    assert [each.get("name") for each in sent] == [None, "Purchase"]
+    assert "total" in sent[1]["attributes"]
+    assert "revenue" not in sent[1]["attributes"]
+    assert "ProductID" in sent[1]["attributes"]["items"][0]
+    assert mappings.names.attribute("lifetime_value") == ("lifetime_value", "ltv")
+    assert mappings.names.attribute("orders_count") == ("total_orders",)

@@ -70,12 +70,20 @@ def fit_event(properties: Mapping[str, Json], room: int) -> tuple[dict[str, Json
     cut: list[str] = []
     fitted["items"] = items
     fitted[TRUNCATED] = True
+    size = _bytes(fitted)
     for name in ITEM_FIELDS_IN_ORDER_OF_LOSS:
-        if _bytes(fitted) <= room:
+        if size <= room:
             return fitted, tuple(cut)
-        removed = [item.pop(name, None) for item in items]
-        if any(value is not None for value in removed):
+        lost = 0
+        for item in items:
+            if name in item:
+                value = item.pop(name)
+                size -= _bytes({name: value}) - len("{}") + bool(item)  # with the comma beside it
+                lost += value is not None
+        if lost:
             cut.append(f"items[].{name}")
+    if size <= room:
+        return fitted, tuple(cut)
     kept = _most_items(fitted, items, room, lists={})
     if _bytes(kept) > room or len(kept["items"]) < min(LEAST_ITEMS, len(items)):
         lists = {name: value for name, value in properties.items() if _is_list(name, value)}
@@ -91,18 +99,20 @@ def _most_items(
 ) -> dict[str, Json]:
     """As many leading items as fit; `lists` are cut to the same length."""
 
-    def keep(count: int) -> dict[str, Json]:
-        shorter = {name: value[:count] for name, value in lists.items()}
-        return {**fitted, "items": items[:count], **shorter}
-
-    low, high = 0, len(items)
-    while low < high:
-        middle = (low + high + 1) // 2
-        if _bytes(keep(middle)) <= room:
-            low = middle
-        else:
-            high = middle - 1
-    return keep(low)
+    empty = {**fitted, "items": [], **dict.fromkeys(lists, [])}
+    size = _bytes(empty)
+    count = 0
+    for count, item in enumerate(items):  # noqa: B007 - how many fit is what is asked
+        size += _bytes(item) + sum(
+            _bytes(value[count]) + bool(count) for value in lists.values() if count < len(value)
+        )
+        if size + bool(count) > room:
+            break
+        size += bool(count)
+    else:
+        count = len(items)
+    shorter = {name: value[:count] for name, value in lists.items()}
+    return {**fitted, "items": items[:count], **shorter}
 
 
 def _is_list(name: str, value: Json) -> bool:
@@ -132,5 +142,9 @@ def _is_short(value: Json) -> bool:
     return isinstance(value, str | list | float) or _bytes(value) <= VALUE_BYTES
 
 
+# One encoder for all: json.dumps with options of its own makes another at every call.
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 def _bytes(value: Json) -> int:
-    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+    return len(_encode(value).encode())

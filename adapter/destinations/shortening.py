@@ -99,10 +99,10 @@ def _most_items(
 ) -> dict[str, Json]:
     """As many leading items as fit; `lists` are cut to the same length."""
 
-    empty = {**fitted, "items": [], **dict.fromkeys(lists, [])}
+    empty = {**fitted, "items": [], **{name: [] for name in lists}}
     size = _bytes(empty)
     count = 0
-    for count, item in enumerate(items):  # noqa: B007 - how many fit is what is asked
+    for count, item in enumerate(items):
         size += _bytes(item) + sum(
             _bytes(value[count]) + bool(count) for value in lists.values() if count < len(value)
         )

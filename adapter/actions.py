@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from adapter.model import Mapped
+from adapter.model import ACTIONS, Mapped
 
-CARRIED_OUT: frozenset[str] = frozenset()
+CARRIED_OUT = frozenset(ACTIONS)
 """Kinds of actions that this version carries out."""
 
 

@@ -20,10 +20,12 @@ from adapter.jobs import flush_job
 from adapter.mapping import Mappings, load
 from adapter.mapping.loader import SCHEMA_FILE, is_overlay
 from adapter.platforms import Platform, load_platforms
+from adapter.resolver import Policy
 from adapter.settings import Settings, shipped
 from adapter.store.connection import connect
 from adapter.store.health import Health
 from adapter.store.outbox import Outbox
+from adapter.store.purge import Purger
 from adapter.transport import Transport
 from adapter.web import create_app
 
@@ -135,13 +137,24 @@ def build_office(settings: Settings) -> Office:
     warn_of_redis(redis)
     return Office(
         workspace=WORKSPACE,
-        outbox=Outbox(redis, WORKSPACE, flush_job(WORKSPACE)),
+        outbox=Outbox(redis, WORKSPACE, flush_job(WORKSPACE), secret=settings.hash_secret),
         destination=DESTINATIONS["track"],
         transport=transport,
-        identify_by=settings.identify_by,
+        policy=policy_of(settings, mappings),
         names=mappings.names,
+        purger=Purger(redis, WORKSPACE, secret=settings.hash_secret),
+    )
+
+
+def policy_of(settings: Settings, mappings: Mappings) -> Policy:
+    """What the operator has decided, by variables and by files."""
+    return Policy(
+        identify_by=settings.identify_by,
         rules=mappings.rules,
         unsubscribe_on_opt_out=settings.unsubscribe_on_opt_out,
+        on_customer_delete=settings.on_customer_delete,
+        is_placeholder=settings.is_placeholder,
+        flat=mappings.schema.flat,
     )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from adapter.deeds import stages
 from adapter.destinations.base import Destination, Item, Request, Response, Unsendable
 from adapter.destinations.shortening import fit_event
 from adapter.errors import Misconfigured, Refused, RetryLater, SendError
@@ -26,6 +27,8 @@ _ABOUT_CONTENT = frozenset({400, 413, 422})
 
 CUTS = 12
 """Tries to find how much of too large an event fits under its outgoing names."""
+
+_ANY_ORDER = ("identify", "event")
 
 _log = logging.getLogger(__name__)
 
@@ -123,7 +126,19 @@ def _bytes(value: Json) -> int:
 
 
 def pack(destination: Destination, items: Sequence[Item]) -> Iterator[list[Item]]:
-    """The items in order, in as few parts as the destination's limit for a request allows."""
+    """The items in order, in as few parts as the destination's limit for a request allows.
+
+    What must go after something else (a merge after the people it merges) is in a later part.
+    """
+    if all(item.operation.action in _ANY_ORDER for item in items):
+        yield from _pack(destination, items)
+        return
+    by_operation = {id(item.operation): item for item in items}
+    for stage in stages(item.operation for item in items):
+        yield from _pack(destination, [by_operation[id(operation)] for operation in stage])
+
+
+def _pack(destination: Destination, items: Sequence[Item]) -> Iterator[list[Item]]:
     part: list[Item] = []
     size = 0
     for item in items:

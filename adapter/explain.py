@@ -11,9 +11,18 @@ from adapter import actions, carts
 from adapter.courier import encode, pack
 from adapter.destinations.base import Destination, Item
 from adapter.mapping.names import Names
-from adapter.mapping.rules import Rules
 from adapter.model import CanonicalEvent, Entry, Json, Mapped, Operation, Person
-from adapter.resolver import AWAITS_PERSON, NO_PERSON, IdentifyBy, Resolution, complete, resolve
+from adapter.resolver import AWAITS_PERSON, NO_PERSON, PLAIN, Policy, Resolution, complete, resolve
+
+AWAITS_ORDERED = "waits until a checkout, or a later body of this order, names its person"
+_DEEDS = {
+    "merge_of_nobody": "nothing to merge: two people must be named",
+    "merged_here_only": "remembered; nothing to merge at Customer.io until both were sent there",
+    "customer_deleted": "noted only, as ON_CUSTOMER_DELETE says",
+    "report_asked": "a report of all that is known of them is made here",
+    "shop_redacted": "all that is kept of the shop is erased here",
+}
+"""What an action comes to that sends nothing, by what it is counted as."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +64,8 @@ class Explanation:
         }
         if mapped.left_out:
             found["left_out"] = [
-                {"path": each.path, "problem": each.problem} for each in mapped.left_out
+                {"path": each.path, "problem": each.problem}
+                for each in dict.fromkeys(mapped.left_out)
             ]
         if mapped.catalog is not None:
             found["catalog"] = mapped.catalog.to_json()
@@ -64,44 +74,45 @@ class Explanation:
         return found
 
 
-def explain(
-    mapped: Mapped, destination: Destination, *, identify_by: IdentifyBy = "id"
-) -> dict[str, Any]:
-    """As `adapter explain --json` prints it, with no names on the way out and no rules."""
-    return explained(mapped, destination, identify_by=identify_by).to_json()
+def explain(mapped: Mapped, destination: Destination, *, policy: Policy = PLAIN) -> dict[str, Any]:
+    """As `adapter explain --json` prints it, with no names on the way out."""
+    return explained(mapped, destination, policy=policy).to_json()
 
 
 def explained(
     mapped: Mapped,
     destination: Destination,
     *,
-    identify_by: IdentifyBy = "id",
+    policy: Policy = PLAIN,
     names: Names = Names.none(),  # noqa: B008 - frozen, and always the same
-    rules: Rules = Rules.none(),  # noqa: B008
-    unsubscribe_on_opt_out: bool = False,
 ) -> Explanation:
     """What the delivery side would make of a mapped body, were it the first that it ever saw."""
     mapped = actions.settled(mapped)
-    if mapped.outcome != "mapped" or mapped.person is None:
+    person = mapped.person or (Person() if mapped.action else None)
+    if mapped.outcome != "mapped" or person is None:
         return Explanation(mapped.outcome, mapped.reason, mapped)
-    entry = Entry("0-0", mapped.delivery, mapped.person, mapped.events, mapped.order)
-    resolution = resolve(
-        [entry],
-        {},
-        now=mapped.delivery.received_at,
-        identify_by=identify_by,
-        rules=rules,
-        unsubscribe_on_opt_out=unsubscribe_on_opt_out,
+    entry = Entry(
+        "0-0",
+        mapped.delivery,
+        person,
+        mapped.events,
+        mapped.order,
+        ledger=mapped.ledger,
+        action=mapped.action,
     )
+    resolution = resolve([entry], {}, now=mapped.delivery.received_at, policy=policy)
     events, dropped = _events(mapped, resolution)
     outcome, reason = "mapped", mapped.reason
     for skipped in resolution.skipped.values():
-        if skipped == NO_PERSON and mapped.person.tokens:
-            reason = AWAITS_PERSON
+        if skipped == NO_PERSON and person.tokens:
+            reason = _awaits(mapped)
         else:
             outcome, reason, events = "ignored", skipped, ()
-    for _, (_, _, _, order) in resolution.waits:
-        reason = f"waits until order {order} says whose it is"
+    for _, (kind, _, _, name) in resolution.waits:
+        by_order = f"waits until order {name} says whose it is"
+        reason = by_order if kind == "order" else _awaits(mapped)
+    if mapped.action and not resolution.operations:
+        reason = next((_DEEDS[each] for each in resolution.counts if each in _DEEDS), reason)
     parcel = encode(destination, resolution.operations, names)
     return Explanation(
         outcome,
@@ -112,8 +123,14 @@ def explained(
         tuple(_requests(destination, parcel.items)),
         dropped,
         tuple(parcel.dead),
-        _derived(mapped.person, resolution),
+        _derived(person, resolution),
     )
+
+
+def _awaits(mapped: Mapped) -> str:
+    """What a body that names only tokens waits for; one of an order waits for no order."""
+    of_order = any("order_id" in event.properties for event in mapped.events)
+    return AWAITS_ORDERED if of_order and mapped.order else AWAITS_PERSON
 
 
 def _events(

@@ -22,11 +22,10 @@ from typing import Self
 from adapter.courier import FAILURES_BEFORE_HALVING, Courier, Parcel, Report
 from adapter.destinations.base import Destination
 from adapter.errors import Misconfigured, RetryLater, SendError, StoreError
-from adapter.identify import Ref
 from adapter.mapping.names import Names
-from adapter.mapping.rules import Rules
 from adapter.model import Entry, Json, Operation
-from adapter.resolver import IdentifyBy, Resolution, references, resolve
+from adapter.people.memory import Ref
+from adapter.resolver import MOST_READS, PLAIN, Policy, Resolution, references, resolve
 from adapter.store.outbox import (
     CLAIMS_BEFORE_CAUTION,
     LEASE_MS,
@@ -35,6 +34,7 @@ from adapter.store.outbox import (
     Outbox,
     Settlement,
 )
+from adapter.store.purge import Purger
 from adapter.transport import Transport
 
 PAUSE_SECONDS = 60.0
@@ -67,10 +67,9 @@ class Office:
     outbox: Outbox
     destination: Destination
     transport: Transport
-    identify_by: IdentifyBy = "id"
+    policy: Policy = PLAIN
+    purger: Purger | None = None
     names: Names = field(default_factory=Names.none)
-    rules: Rules = field(default_factory=Rules.none)
-    unsubscribe_on_opt_out: bool = False
     stop: threading.Event = field(default_factory=threading.Event)
 
 
@@ -156,18 +155,25 @@ def _prepare(
 ) -> _Batch:
     """The next entries, made ready; `known` is what the batch before them is about to teach."""
     entries = reader.batch(most)
-    wanted = references(entries, identify_by=office.identify_by, rules=office.rules)
-    resolution = resolve(
-        entries,
-        {**office.outbox.owners(wanted), **known},
-        now=int(time.time()),
-        identify_by=office.identify_by,
-        rules=office.rules,
-        unsubscribe_on_opt_out=office.unsubscribe_on_opt_out,
-    )
+    memory = _remembered(office, entries, known)
+    resolution = resolve(entries, memory, now=int(time.time()), policy=office.policy)
     parcel = courier.encode(resolution.operations)
     reader.learn(len(parcel.items), parcel.data_bytes)
     return _Batch(entries, resolution, parcel)
+
+
+def _remembered(
+    office: Office, entries: Sequence[Entry], known: Mapping[Ref, Json]
+) -> dict[Ref, Json]:
+    """All of memory that a batch needs, in a constant number of questions."""
+    memory = dict(known)
+    for _ in range(MOST_READS):
+        wanted = references(entries, memory, office.policy)
+        if not wanted:
+            break
+        found = office.outbox.owners(wanted)
+        memory.update((ref, found.get(ref)) for ref in wanted)
+    return memory
 
 
 def _settlement(entries: Sequence[Entry], resolution: Resolution, report: Report) -> Settlement:
@@ -199,6 +205,7 @@ def _settlement(entries: Sequence[Entry], resolution: Resolution, report: Report
         ignored=len(resolution.skipped),
     )
     counts.update(f"ignored:{reason}" for reason in resolution.skipped.values())
+    counts.update(resolution.counts)
     dropped = [(by_id[id_], event, why) for id_, event, why in resolution.dropped if id_ in by_id]
     counts.update(f"dropped:{event.name}: {why}" for _, event, why in dropped)
     return Settlement(
@@ -210,6 +217,7 @@ def _settlement(entries: Sequence[Entry], resolution: Resolution, report: Report
         dropped=[(entry, event) for entry, event, _ in dropped],
         counts=counts,
         skipped=tuple(resolution.skipped),
+        errands=[errand for id_, errand in resolution.errands if id_ in by_id],
         answered=bool(report.taken or report.dead),
     )
 

@@ -44,13 +44,21 @@ class Delivery:
         return cls(**data)
 
 
+_SELDOM = ("changes", "gaps", "times", "platform_id")
+"""What most people have not: left away where it is empty."""
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """Whom a delivery is about, as far as its own body says.
 
     `as_of` is when the body's values were true; `tokens` are the names of carts and checkouts that
-    this person may turn out to own; `attributes` are typed by the contract and hold no blanks;
-    `changes` are of list attributes whose whole the body does not hold.
+    this person may turn out to own; `attributes` are typed by the contract and hold no blanks.
+
+    `times` are of attributes that were true at another time than the body (a consent); `gaps` names
+    those attributes that only fill what nobody who knows better has said; `changes` are of list
+    attributes whose whole the body does not hold. `platform_id` is the platform's own id of
+    somebody whose `id` is the shop's.
     """
 
     id: str | None = None
@@ -61,6 +69,9 @@ class Person:
     tokens: Mapping[str, str] = field(default_factory=dict)
     attributes: Mapping[str, Json] = field(default_factory=dict)
     changes: Mapping[str, Changes] = field(default_factory=dict)
+    gaps: tuple[str, ...] = ()
+    times: Mapping[str, int] = field(default_factory=dict)
+    platform_id: str | None = None
 
     @property
     def named(self) -> bool:
@@ -71,13 +82,14 @@ class Person:
         data = {name: getattr(self, name) for name in self.__slots__}
         data["tokens"] = dict(self.tokens)
         data["attributes"] = dict(self.attributes)
-        if not self.changes:
-            del data["changes"]
+        for name in _SELDOM:
+            if not data[name]:
+                del data[name]
         return data
 
     @classmethod
     def from_json(cls, data: Mapping[str, Json]) -> Person:
-        return cls(**data)
+        return cls(**{**data, "gaps": tuple(data.get("gaps", ()))})
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +158,76 @@ class Action:
     def to_json(self) -> dict[str, Json]:
         return {"kind": self.kind, "values": dict(self.values)}
 
+    @classmethod
+    def from_json(cls, data: Mapping[str, Json]) -> Action:
+        return cls(**data)
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyBack:
+    """One refund of an order: the money that went back, in the currency in which it went.
+
+    `lines` is what its lines, with their tax, took off the order's price in the shop's currency,
+    `presentment_lines` the same in the buyer's; both are known to the body of the whole order only.
+    """
+
+    id: str
+    amount: float = 0
+    currency: str | None = None
+    lines: float = 0
+    presentment_lines: float = 0
+
+    def to_json(self) -> dict[str, Json]:
+        return _filled(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Json]) -> MoneyBack:
+        return cls(**data)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderMoney:
+    """What a body tells of the money of one order; one about a refund tells of its `refunds` only.
+
+    `value` is what the order costs now, None where the body is not about the whole order; `total`
+    what it cost when it was bought. `gift_cards` are part of `value`, `shipping_off` is the
+    shipping that `value` holds no more. These are in the shop's `currency`, `presentment_total` in
+    the buyer's. `as_of` is when all of it was true, `triggered_at` tells bodies of one second
+    apart.
+    """
+
+    order: str
+    as_of: int
+    triggered_at: float | None = None
+    at: int | None = None
+    currency: str | None = None
+    value: float | None = None
+    total: float | None = None
+    gift_cards: float = 0
+    shipping_off: float = 0
+    cancelled: bool = False
+    presentment_currency: str | None = None
+    presentment_total: float | None = None
+    refunds: tuple[MoneyBack, ...] = ()
+
+    def to_json(self) -> dict[str, Json]:
+        data = _filled(self)
+        if self.value is not None:
+            data["value"] = self.value
+        if self.refunds:
+            data["refunds"] = [refund.to_json() for refund in self.refunds]
+        return data
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Json]) -> OrderMoney:
+        refunds = tuple(MoneyBack.from_json(refund) for refund in data.get("refunds", ()))
+        return cls(**{**data, "refunds": refunds})
+
+
+def _filled(fact: MoneyBack | OrderMoney) -> dict[str, Json]:
+    """The fields that hold something: most orders have no refund, and one currency."""
+    return {name: value for name in fact.__slots__ if (value := getattr(fact, name))}
+
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
@@ -165,13 +247,15 @@ class Mapped:
     left_out: tuple[LeftOut, ...] = ()
     catalog: Product | None = None
     action: Action | None = None
+    ledger: OrderMoney | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A mapped delivery as it waits in the outbox; `id` is its place in the stream.
 
-    `size` is what it takes as stored, in bytes.
+    `action` is what it asks for besides; a body that asks for something names no person as a rule.
+    `ledger` is what it tells of an order's money. `size` is what it takes as stored, in bytes.
     """
 
     id: str
@@ -180,18 +264,21 @@ class Entry:
     events: tuple[CanonicalEvent, ...]
     order: str | None = None
     size: int = 0
+    action: Action | None = None
+    ledger: OrderMoney | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One change at the destination, about exactly one person.
+    """One change at the destination, about exactly one person; a merge makes two people one.
 
-    `identifiers` holds exactly one of id, email, phone. `attributes` are a person's attributes
-    (identify) or an event's properties (event). `sources` are the outbox entries that it came
-    from, `key` the business key that a dead event gives back.
+    `identifiers` holds exactly one of id, email, phone; of a merge it names who stays, and
+    `secondary` who is merged away. `attributes` are a person's attributes (identify), an event's
+    properties (event), or empty. `sources` are the outbox entries that it came from, `key` the
+    business key that a dead event gives back.
     """
 
-    action: Literal["identify", "event"]
+    action: Literal["identify", "event", "merge", "delete", "suppress"]
     identifiers: Mapping[str, str]
     timestamp: int
     attributes: Mapping[str, Json]
@@ -199,12 +286,17 @@ class Operation:
     id: str | None = None
     key: str | None = None
     sources: tuple[str, ...] = ()
+    secondary: Mapping[str, str] | None = None
 
     def to_json(self) -> dict[str, Json]:
         data = {name: getattr(self, name) for name in self.__slots__}
         data["identifiers"] = dict(self.identifiers)
         data["attributes"] = dict(self.attributes)
         data["sources"] = list(self.sources)
+        if self.secondary is None:
+            del data["secondary"]
+        else:
+            data["secondary"] = dict(self.secondary)
         return data
 
     @classmethod

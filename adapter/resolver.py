@@ -1,23 +1,27 @@
-"""From waiting entries to operations: who is meant, as far as memory and the batch itself know.
+"""From waiting entries to operations: who is meant, and what of it is news, as far as memory and
+the batch itself know.
 
-Pure: memory is read once per batch by the caller, overlaid here with what the batch's own entries
+Pure: memory is read for the whole batch by the caller, overlaid here entry by entry with what they
 teach, and written by the caller in the step that settles the batch. So a flush that dies before
 settling comes to the same operations when it runs again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from types import MappingProxyType
 
-from adapter import carts
-from adapter.identify import Lesson, Ref, Who, remembers, written
-from adapter.identify import references as references_of
+from adapter import carts, catalog, deeds, whom
 from adapter.mapping.rules import Rules
-from adapter.model import CanonicalEvent, Delivery, Entry, Json, Operation, Person
+from adapter.model import CanonicalEvent, Entry, Json, Operation, Product
+from adapter.people import identity, sales
+from adapter.people.identity import Contacts, IdentifyBy, Identity
+from adapter.people.memory import SINCE, Lesson, Ref, View, Who, person_ref, ref_of
+from adapter.people.picture import Picture
+from adapter.people.profile import Profile
 
-Owner = Mapping[str, str]
+Owner = Contacts
 """id, email, phone of somebody, as far as known. An empty one: it is known that there is nobody."""
 
 NOBODY: Owner = {}
@@ -29,11 +33,25 @@ LATE_SECONDS = 72 * 3600
 CART_LINES = "cart_lines"
 """Kind of {"at": Unix seconds, "seen": when it was sent, "lines": content}, see `carts`."""
 
-IdentifyBy = Literal["id", "email"]
-_ORDER_OF_IDENTIFIERS: Mapping[IdentifyBy, tuple[str, ...]] = {
-    "id": ("id", "email", "phone"),
-    "email": ("email", "id", "phone"),
-}
+MOST_READS = 4
+"""How often memory is asked for a batch at the most: what is found names further people."""
+
+_DAY = 86400
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the operator has decided. `is_placeholder` says of an address that it is nobody's."""
+
+    identify_by: IdentifyBy = "id"
+    rules: Rules = field(default_factory=Rules.none)
+    unsubscribe_on_opt_out: bool = False
+    on_customer_delete: deeds.OnCustomerDelete = "note"
+    is_placeholder: Callable[[str], bool] = lambda _email: False
+    flat: Mapping[str, str] = field(default_factory=dict)
+
+
+PLAIN = Policy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +59,12 @@ class Resolution:
     """What becomes of a batch of entries.
 
     `operations`: one identify per person first, then the events in the entries' order, then those
-    of rules. `owners`: who owns what, to be remembered in any case; `lessons` are to be remembered
-    once their entries are finished. `waits`: entry id and the order whose owner it waits for.
-    `skipped`: id and reason of each entry that comes to nothing. `dropped`: entry id, event and
-    reason of each event that comes to nothing though its entry goes on. `late`: events too old to
-    trigger anything.
+    of rules and actions. `owners`: who owns what, to be remembered in any case; `lessons` are to be
+    remembered once their entries are finished. `waits`: entry id and what its person must first
+    become known by. `skipped`: id and reason of each entry that comes to nothing. `dropped`: entry
+    id, event and reason of each event that comes to nothing though its entry goes on. `late`:
+    events too old to trigger anything. `errands` are to be written down with their entries'
+    settling, `counts` added to what is counted.
     """
 
     operations: tuple[Operation, ...]
@@ -55,6 +74,8 @@ class Resolution:
     skipped: Mapping[str, str] = field(default_factory=dict)
     dropped: tuple[tuple[str, CanonicalEvent, str], ...] = ()
     late: int = 0
+    errands: tuple[tuple[str, deeds.Errand], ...] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def taught(self) -> dict[Ref, Json]:
@@ -64,21 +85,52 @@ class Resolution:
 
 def references(
     entries: Iterable[Entry],
-    *,
-    identify_by: IdentifyBy = "id",
-    rules: Rules = Rules.none(),  # noqa: B008 - frozen, and always the same
+    known: Mapping[Ref, Json] = MappingProxyType({}),
+    policy: Policy = PLAIN,
 ) -> set[Ref]:
-    """What memory must be asked for before `resolve` can run."""
+    """What memory must be asked for before `resolve` can run, beyond what is known.
+
+    Ask again with what was found until nothing is wanted: an order names its owner, an address the
+    person who holds it.
+    """
     found: set[Ref] = set()
     for entry in entries:
-        if not entry.person.named:
-            found.update(_refs(entry))
-        elif remembers(entry.person, rules):
-            who = _identifier(_owner(entry.person), identify_by)
-            found.update(references_of(entry.person, who, rules))
+        found.update(_refs(entry))
+        found.update(sales.references(entry))
+        found.add(ref_of(SINCE, entry.delivery, ""))
+        found.update(whom.tombstones_of(entry))
         for event in entry.events:
             if event.name == carts.EVENT and (ref := _cart_ref(entry, event)):
                 found.add(ref)
+            found.update(catalog.references(event))
+        who: list[Who] = list(
+            identity.candidates(identity.contacts(entry.person, policy.is_placeholder))
+        )
+        if entry.person.platform_id:
+            who.append(("id", entry.person.platform_id))
+        if entry.action is not None:
+            who += deeds.asks(entry.action)
+        for ref in _refs(entry):
+            who += identity.candidates(known.get(ref) or NOBODY)
+        found.update(_people(who, known))
+        found.update(map(whom.tombstone, who))
+    return found - known.keys()
+
+
+def _people(who: list[Who], known: Mapping[Ref, Json]) -> set[Ref]:
+    """The records of people, and of those that these records name."""
+    found: set[Ref] = set()
+    ahead = list(who)
+    while ahead:
+        ref = person_ref(ahead.pop())
+        if ref in found:
+            continue
+        found.add(ref)
+        record = known.get(ref) or {}
+        if target := record.get("to"):
+            ahead.append((target[0], target[1]))
+        if email := record.get("email"):
+            ahead.append(("email", email))
     return found
 
 
@@ -87,74 +139,232 @@ def resolve(
     memory: Mapping[Ref, Json],
     *,
     now: int,
-    identify_by: IdentifyBy = "id",
-    rules: Rules = Rules.none(),  # noqa: B008 - frozen, and always the same
-    unsubscribe_on_opt_out: bool = False,
+    policy: Policy = PLAIN,
 ) -> Resolution:
-    """Turn entries into operations; `now` is Unix seconds, used to count what is late."""
-    entries = tuple(entries)
-    learned: dict[Ref, Owner] = {}
-    own: list[Owner | None] = []
-    for entry in entries:
-        named = _owner(entry.person)
-        own.append(named or None)
-        if named:
-            learned.update(dict.fromkeys(_refs(entry), named))
+    """Turn entries into operations; `now` is Unix seconds, used to tell late and history."""
+    return _Batch(tuple(entries), memory, now, policy).resolve()
 
-    waits: list[tuple[str, Ref]] = []
-    skipped: dict[str, str] = {}
-    identifies: dict[Who, list[Entry]] = {}
-    events: list[Operation] = []
-    cart_states: dict[Ref, Json] = {}
-    lessons: list[Lesson] = []
-    dropped: list[tuple[str, CanonicalEvent, str]] = []
-    for entry, named_owner in zip(entries, own, strict=True):
-        owner = named_owner or _find(entry, memory, learned)
-        if owner is None and entry.order is not None and not entry.person.tokens:
-            # It names nobody and no token, because it cannot: the order's owner is meant.
-            waits.append((entry.id, _ref("order", entry.delivery, entry.order)))
-            continue
-        if not owner:
-            skipped[entry.id] = NO_PERSON
-            if entry.order is not None:
-                # The sale of nobody: what follows it (a refund) need not wait for anybody.
-                learned.setdefault(_ref("order", entry.delivery, entry.order), NOBODY)
-            continue
+
+class _Batch:
+    """One batch while it is resolved."""
+
+    def __init__(
+        self, entries: tuple[Entry, ...], memory: Mapping[Ref, Json], now: int, policy: Policy
+    ) -> None:
+        self.entries = entries
+        self.memory = memory
+        self.now = now
+        self.policy = policy
+        self.view = View(memory)
+        self.owners: dict[Ref, Owner] = {}
+        self.pictures: dict[Who, Picture] = {}
+        self.events: list[tuple[Who, CanonicalEvent, str]] = []
+        self.merges: list[tuple[Who, Who, str]] = []
+        self.waits: list[tuple[str, Ref]] = []
+        self.skipped: dict[str, str] = {}
+        self.dropped: list[tuple[str, CanonicalEvent, str]] = []
+        self.counts: dict[str, int] = {}
+        self.deeds: list[Operation] = []
+        self.errands: list[tuple[str, deeds.Errand]] = []
+
+    def resolve(self) -> Resolution:
+        policy = self.policy
+        for entry in self.entries:
+            # A cart in one batch with the checkout that names its person need not wait.
+            self._own(entry, identity.contacts(entry.person, policy.is_placeholder))
+        for entry in self.entries:
+            self._entry(entry)
+        return self._resolution()
+
+    def _own(self, entry: Entry, owner: Owner) -> None:
+        """Somebody owns what an entry names. Who is known by an id stays known by it."""
+        for ref in _refs(entry) if owner else ():
+            before = self.owners.get(ref, self.memory.get(ref))
+            if not (before and before.get("id")) or owner.get("id"):
+                self.owners[ref] = owner
+
+    def _entry(self, entry: Entry) -> None:
+        policy, view = self.policy, self.view
+        if entry.action is not None:
+            self._deed(entry)
+            return
+        if any(view.get(ref) for ref in whom.tombstones_of(entry)):
+            self.skipped[entry.id] = whom.REDACTED
+            return
+        entry = sales.with_link(entry, view)
+        found = identity.contacts(entry.person, policy.is_placeholder)
+        if found:
+            who = self._identify(entry, found)
+        else:
+            owner = self._owner(entry)
+            meant = identity.meant(owner, view, policy.identify_by) if owner else None
+            if meant is None or owner is None:
+                self._without(entry, owner)
+                return
+            if view.get(whom.tombstone(meant)):
+                self.skipped[entry.id] = whom.REDACTED
+                return
+            self._own(entry, owner)
+            who = Identity(meant)
+        self._write(entry, who, said=bool(found))
+
+    def _deed(self, entry: Entry) -> None:
+        """What an action comes to."""
+        deed = deeds.deed(entry, self._known, on_customer_delete=self.policy.on_customer_delete)
+        self.deeds += deed.operations
+        if deed.moved:
+            gone, kept = deed.moved
+            identity.is_now(gone, identity.follow(kept, self.view), entry, self.view)
+        for ref in deed.tombstones:
+            self.view.learn(entry.id, ref, 1)
+        if deed.errand:
+            self.errands.append((entry.id, deed.errand))
+        self._count(deed.count)
+
+    def _known(self, who: Who) -> whom.Known | None:
+        """What memory knows of whoever goes by an identifier."""
+        final = identity.follow(who, self.view)
+        record = self.view.get(person_ref(final))
+        if record is None and final not in self.pictures:
+            return None
+        profile = Profile.from_json(record)
+        ids = dict.fromkeys(one[1] for one in (final, who) if one[0] == "id")
+        return whom.Known(
+            sent=final if profile.sent or final in self.pictures else None,
+            ids=tuple(ids),
+            email=final[1] if final[0] == "email" else profile.email,
+            phone=final[1] if final[0] == "phone" else None,
+            orders=tuple(profile.orders),
+        )
+
+    def _identify(self, entry: Entry, found: Contacts) -> Identity:
+        who = identity.identify(entry, found, self.view, self.policy.identify_by)
+        if who.merged:
+            self.merges.append((who.who, who.merged, entry.id))
+        if who.problem:
+            self._count(f"left_out:{who.problem}")
+        self._own(entry, {**found, who.who[0]: who.who[1]})
+        return who
+
+    def _owner(self, entry: Entry) -> Owner | None:
+        """The owner of what an entry names that does not name a person; None: nothing is known."""
+        best: Owner | None = None
+        for ref in _refs(entry):
+            owner: Owner | None = self.owners.get(ref, self.memory.get(ref))
+            if owner:
+                return owner
+            best = owner if best is None else best
+        return best
+
+    def _without(self, entry: Entry, owner: Owner | None) -> None:
+        """Nobody is known yet, or nobody will be."""
+        refs = _refs(entry)
+        if owner is None and refs and (entry.events or entry.ledger):
+            tokens = [ref for ref in refs if ref[0] != "order"]
+            self.waits.append((entry.id, (tokens or refs)[0]))
+            return
+        self.skipped[entry.id] = NO_PERSON
         if entry.order is not None:
-            learned.setdefault(_ref("order", entry.delivery, entry.order), owner)
-        who = _identifier(owner, identify_by)
-        # An anonymous body says nothing of its owner's contacts, which may have changed since.
-        silent = named_owner is None and not entry.person.attributes
-        if not silent:
-            identifies.setdefault(who, []).append(entry)
-        for event in entry.events:
-            if event.name == carts.EVENT:
-                found = _cart(entry, event, memory, cart_states, lessons)
-                if isinstance(found, str):
-                    dropped.append((entry.id, event, found))
-                    if silent and len(entry.events) == 1:
-                        skipped[entry.id] = found
-                    continue
-                event = found  # noqa: PLW2901
-            events.append(_event(event, who, entry.id))
+            # The sale of nobody: what follows it (a refund) need not wait for anybody.
+            self.owners.setdefault(ref_of("order", entry.delivery, entry.order), NOBODY)
 
-    operations = []
-    for who, writes in identifies.items():
-        person = written(who, writes, memory, rules, unsubscribe_on_opt_out=unsubscribe_on_opt_out)
-        operations.append(person.identify)
-        lessons += person.lessons
-        events += [_event(event, who, entry.id) for event, entry in person.events]
-    late = sum(event.timestamp < now - LATE_SECONDS for event in events)
-    changed = {ref: owner for ref, owner in learned.items() if memory.get(ref) != owner}
-    return Resolution(
-        (*operations, *events),
-        changed,
-        tuple(lessons),
-        tuple(waits),
-        skipped,
-        tuple(dropped),
-        late,
-    )
+    def _write(self, entry: Entry, who: Identity, *, said: bool) -> None:
+        view = self.view
+        profile = Profile.from_json(view.get(person_ref(who.who)))
+        sold = sales.is_sold(entry, view)
+        kept = self._events(entry, who.who)
+        # An anonymous body says nothing of its owner's contacts, which may have changed since.
+        if said or entry.person.attributes or entry.ledger:
+            self.pictures.setdefault(who.who, Picture()).add(
+                who.who,
+                entry,
+                view,
+                self.policy.rules,
+                email=who.email if said else None,
+                without=sales.CART_ATTRIBUTES if sold else frozenset(),
+                cleared=sales.cleared(entry, profile.cart, view),
+                since=self._since(entry),
+            )
+        elif not kept and entry.events:
+            self.skipped[entry.id] = next(
+                why for id_, _, why in reversed(self.dropped) if id_ == entry.id
+            )
+        sales.learn(entry, view)
+
+    def _events(self, entry: Entry, who: Who) -> int:
+        kept = 0
+        for event in entry.events:
+            why = sales.untold(entry, event, self.view, self.now)
+            found: CanonicalEvent | str = why or event
+            if event.name == carts.EVENT:
+                compared = _cart(entry, event, self.view)
+                found = why or compared
+            if isinstance(found, str):
+                self.dropped.append((entry.id, event, found))
+                continue
+            self.events.append((who, self._enriched(found), entry.id))
+            kept += 1
+        return kept
+
+    def _enriched(self, event: CanonicalEvent) -> CanonicalEvent:
+        refs = catalog.references(event)
+        products = {
+            ref: Product.from_json(value) for ref in refs if (value := self.memory.get(ref))
+        }
+        if not refs:
+            return event
+        currency = event.properties.get("currency") if event.name == "order_completed" else None
+        enriched = catalog.enrich(event, products, flat=self.policy.flat, currency=currency)
+        self._count("catalog_asked", enriched.asked)
+        self._count("catalog_found", enriched.found)
+        return enriched.event
+
+    def _since(self, entry: Entry) -> int:
+        ref = ref_of(SINCE, entry.delivery, "")
+        since = self.view.get(ref)
+        if since is None:
+            since = (entry.delivery.received_at // _DAY + 1) * _DAY
+            self.view.learn(entry.id, ref, since)
+        return int(since)
+
+    def _count(self, name: str, number: int = 1) -> None:
+        if number:
+            self.counts[name] = self.counts.get(name, 0) + number
+
+    def _resolution(self) -> Resolution:
+        policy, view = self.policy, self.view
+        pictures: dict[Who, Picture] = {}
+        for who, picture in self.pictures.items():
+            final = identity.follow(who, view)
+            if final in pictures:
+                pictures[final].joins(picture)
+            else:
+                pictures[final] = picture
+        identifies = []
+        events = [
+            _event(event, identity.follow(who, view), source) for who, event, source in self.events
+        ]
+        for who, picture in pictures.items():
+            operation = picture.identify(
+                who, view, policy.rules, unsubscribe_on_opt_out=policy.unsubscribe_on_opt_out
+            )
+            if operation:
+                identifies.append(operation)
+            events += [_event(event, who, entry.id) for event, entry in picture.events]
+        merges = [_merge(kept, gone, self.now, source) for kept, gone, source in self.merges]
+        late = sum(event.timestamp < self.now - LATE_SECONDS for event in events)
+        owners = {ref: owner for ref, owner in self.owners.items() if self.memory.get(ref) != owner}
+        return Resolution(
+            (*identifies, *events, *merges, *self.deeds),
+            owners,
+            tuple(view.lessons),
+            tuple(self.waits),
+            self.skipped,
+            tuple(self.dropped),
+            late,
+            errands=tuple(self.errands),
+            counts=self.counts,
+        )
 
 
 def complete(events: Iterable[CanonicalEvent]) -> tuple[CanonicalEvent, ...]:
@@ -165,28 +375,19 @@ def complete(events: Iterable[CanonicalEvent]) -> tuple[CanonicalEvent, ...]:
 
 
 def _refs(entry: Entry) -> list[Ref]:
-    found = [_ref(kind, entry.delivery, value) for kind, value in entry.person.tokens.items()]
+    """What an entry names that somebody may own."""
+    found = [ref_of(kind, entry.delivery, value) for kind, value in entry.person.tokens.items()]
     if entry.order is not None:
-        found.append(_ref("order", entry.delivery, entry.order))
+        found.append(ref_of("order", entry.delivery, entry.order))
     return found
-
-
-def _ref(kind: str, delivery: Delivery, value: str) -> Ref:
-    return kind, delivery.platform, delivery.shop, value
 
 
 def _cart_ref(entry: Entry, event: CanonicalEvent) -> Ref | None:
     cart = event.properties.get("cart_id")
-    return _ref(CART_LINES, entry.delivery, cart) if cart else None
+    return ref_of(CART_LINES, entry.delivery, cart) if cart else None
 
 
-def _cart(
-    entry: Entry,
-    event: CanonicalEvent,
-    memory: Mapping[Ref, Json],
-    states: dict[Ref, Json],
-    lessons: list[Lesson],
-) -> CanonicalEvent | str:
+def _cart(entry: Entry, event: CanonicalEvent, view: View) -> CanonicalEvent | str:
     """The event with what was added since the cart was seen last, or why it comes to nothing.
 
     Bodies of one second go by when they were sent.
@@ -194,7 +395,7 @@ def _cart(
     ref = _cart_ref(entry, event)
     if ref is None:
         return carts.complete(event, None)
-    known = states.get(ref) or memory.get(ref)
+    known = view.get(ref)
     seen = entry.delivery.triggered_at
     if known:
         since, seen_last = known["at"], known["seen"]
@@ -202,40 +403,9 @@ def _cart(
         if event.timestamp < since or (event.timestamp == since and reordered):
             return carts.OLDER
     lines = carts.lines_of(event.properties.get("items") or ())
-    states[ref] = {"at": event.timestamp, "seen": seen, "lines": lines}
-    lessons.append(Lesson(entry.id, ref, states[ref]))
+    view.learn(entry.id, ref, {"at": event.timestamp, "seen": seen, "lines": lines})
     completed = carts.complete(event, known["lines"] if known else None)
     return completed if completed.properties["added_items"] else carts.NOTHING_ADDED
-
-
-def _find(entry: Entry, memory: Mapping[Ref, Json], learned: Mapping[Ref, Owner]) -> Owner | None:
-    """The owner of what an entry names that does not name a person; None: nothing is known."""
-    best: Owner | None = None
-    for ref in _refs(entry):
-        owner = learned.get(ref, memory.get(ref))
-        if owner:
-            return owner
-        best = owner if best is None else best
-    return best
-
-
-def _owner(person: Person) -> dict[str, str]:
-    """What a body itself says of who it is about; empty where it names nobody."""
-    found = {}
-    if person.id:
-        found["id"] = person.id
-    if person.email:
-        found["email"] = person.email
-    if person.phone:
-        found["phone"] = person.phone
-    return found
-
-
-def _identifier(owner: Owner, identify_by: IdentifyBy) -> Who:
-    for name in _ORDER_OF_IDENTIFIERS[identify_by]:
-        if owner.get(name):
-            return name, owner[name]
-    raise ValueError("an owner without id, email and phone")
 
 
 def _event(event: CanonicalEvent, who: Who, source: str) -> Operation:
@@ -247,5 +417,16 @@ def _event(event: CanonicalEvent, who: Who, source: str) -> Operation:
         name=event.name,
         id=event.id,
         key=event.key,
+        sources=(source,),
+    )
+
+
+def _merge(kept: Who, gone: Who, now: int, source: str) -> Operation:
+    return Operation(
+        action="merge",
+        identifiers={kept[0]: kept[1]},
+        secondary={gone[0]: gone[1]},
+        timestamp=now,
+        attributes={},
         sources=(source,),
     )

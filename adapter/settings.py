@@ -11,9 +11,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, Literal, cast
+from typing import Final, Literal, cast, get_args
 from urllib.parse import urlsplit
 
+from adapter.deeds import OnCustomerDelete
 from adapter.errors import SettingsError
 
 MIB: Final = 1024 * 1024
@@ -65,13 +66,34 @@ VARIABLES: Final[tuple[Variable, ...]] = (
     Variable(
         "CUSTOMERIO_TRACK_URL", "", "Track API address in place of the region's (tests, sandbox)"
     ),
-    Variable("MAPPINGS_DIR", "", "directory of mapping files; unset: the shipped ones"),
+    Variable(
+        "MAPPINGS_DIR",
+        "",
+        "directories of mapping files, colon-separated; unset: the shipped ones, then ./custom",
+    ),
     Variable("IDENTIFY_BY", "id", "what identifies a person at Customer.io: id or email"),
     Variable(
         "UNSUBSCRIBE_ON_OPT_OUT",
         "off",
         "on: who opts out of marketing in the store is unsubscribed at Customer.io; "
         "nobody is ever subscribed again by it",
+    ),
+    Variable(
+        "PLACEHOLDER_EMAILS",
+        "",
+        "addresses and domains (@pos.example) that are nobody's own, comma-separated",
+    ),
+    Variable(
+        "ON_CUSTOMER_DELETE",
+        "note",
+        "what follows when the store deletes a customer: note (it is counted and nothing else), "
+        "delete (also at Customer.io) or suppress (deleted there for good, and never let in again)",
+    ),
+    Variable(
+        "HASH_SECRET",
+        "",
+        "secret that emails and phones are hashed with where they are part of a key's name; "
+        "changing it makes the adapter forget whom it knows by them",
     ),
     Variable("MAX_BODY_BYTES", str(8 * MIB), "largest webhook body that is read, in bytes"),
     Variable("PORT", "8000", "TCP port that the web process listens on"),
@@ -104,6 +126,9 @@ class Settings:
     mappings_dirs: tuple[Path, ...] = ()
     identify_by: Literal["id", "email"] = "id"
     unsubscribe_on_opt_out: bool = False
+    on_customer_delete: OnCustomerDelete = "note"
+    hash_secret: str = field(default="", repr=False)
+    placeholder_emails: frozenset[str] = frozenset()
     max_body_bytes: int = 8 * MIB
     port: int = 8000
     web_concurrency: int = 2
@@ -135,6 +160,12 @@ class Settings:
                 Literal["id", "email"], read.choice("IDENTIFY_BY", "id", ("id", "email"))
             ),
             unsubscribe_on_opt_out=read.flag("UNSUBSCRIBE_ON_OPT_OUT"),
+            on_customer_delete=cast(
+                OnCustomerDelete,
+                read.choice("ON_CUSTOMER_DELETE", "note", get_args(OnCustomerDelete)),
+            ),
+            hash_secret=read.text("HASH_SECRET") or "",
+            placeholder_emails=read.emails("PLACEHOLDER_EMAILS"),
             max_body_bytes=read.integer("MAX_BODY_BYTES", 8 * MIB, 1024, 1024 * MIB),
             port=read.integer("PORT", 8000, 1, 65_535),
             web_concurrency=read.integer("WEB_CONCURRENCY", 2, 1, 256),
@@ -152,6 +183,11 @@ class Settings:
         if read.problems:
             raise SettingsError(read.problems)
         return settings
+
+    def is_placeholder(self, email: str) -> bool:
+        """Whether an address is nobody's own: a till's, a marketplace's."""
+        found = self.placeholder_emails
+        return bool(found) and (email in found or "@" + email.rpartition("@")[2] in found)
 
 
 def shipped(name: Literal["mappings", "fixtures"]) -> Path:
@@ -259,6 +295,16 @@ class _Reader:
         if not all(parts):
             self.problems.append(f"{name} holds an empty element between its commas.")
         return [part for part in parts if part]
+
+    def emails(self, name: str) -> frozenset[str]:
+        """Addresses and domains (`@pos.example`), in lower case."""
+        parts = self.parts(name) if self.text(name) else []
+        for part in parts:
+            if "@" not in part or re.search(r"\s", part) or part.endswith("@"):
+                self.problems.append(
+                    f"{name} must hold addresses or domains such as @pos.example, not {part!r}."
+                )
+        return frozenset(part.lower() for part in parts)
 
     def secrets(self, *, needed: bool) -> Mapping[str, tuple[str, ...]]:
         names = self.platforms("_WEBHOOK_SECRET")

@@ -28,6 +28,9 @@ _INTEGER = re.compile(r"[-+]?[0-9]+")
 _OCTAL = re.compile(r"0o[0-7]+")
 _HEX = re.compile(r"0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_COLON = re.compile(r":\s")
+_TIGHT = re.compile(r"\s*(?:- +)?[\w-]+:(?=\S)")
+_COMMENT = re.compile(r"\s#")
 _YAML_TAG = "tag:yaml.org,2002:"
 
 
@@ -92,14 +95,62 @@ def parse(text: str, file: str, faults: list[Fault]) -> Node | None:
     try:
         root = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        faults.append(Fault(file, line, column, f"not YAML: {error.problem or error.context}"))
+        row, column, problem = _in_words(error, text.splitlines())
+        faults.append(Fault(file, row + 1, column + 1, problem))
         return None
     except yaml.YAMLError as error:
         faults.append(Fault(file, 1, 1, f"not YAML: {str(error).splitlines()[0]}"))
         return None
     return None if root is None else _convert(root, file, faults, ())
+
+
+def _in_words(error: yaml.MarkedYAMLError, lines: list[str]) -> tuple[int, int, str]:
+    """Row and column from 0, and what is wrong in words that say what to do about it.
+
+    The scanner's own words are left for what is seldom.
+    """
+    problem = str(error.problem or error.context)
+    mark, began = error.problem_mark or error.context_mark, error.context_mark
+    row, column = (mark.line, mark.column) if mark else (0, 0)
+    line = lines[row] if row < len(lines) else ""
+    above = lines[row - 1] if 0 < row <= len(lines) else ""
+    before = line[:column].rstrip()
+    if "\t" in line[: _indent(line)]:
+        return row, line.index("\t"), "a tab: YAML is indented with blanks"
+    if "another document" in problem:
+        return row, 0, "a second document begins here: a file holds one, take the '---' out"
+    if "mapping values are not allowed" in problem:
+        if _COLON.search(before):
+            return row, column, "a text that holds ': ' stands in quotes"
+        if tight := _TIGHT.match(above):
+            return row - 1, tight.end(), "a blank must follow the ':' of a key"
+        if _indent(line) > _indent(above):
+            deeper = "this line is indented deeper, but the one above has a value already"
+            return row, _indent(line), deeper
+    if began and "end of stream" in problem:
+        return began.line, began.column, "this quoted text is never closed"
+    if began and "expected ':'" in problem:
+        return began.line, began.column, "a key is followed by ':' and a blank"
+    if began and "expected ',' or" in problem and row > began.line:
+        for number, each in enumerate(lines[began.line : row], began.line):
+            comment = _COMMENT.search(each, began.column if number == began.line else 0)
+            if comment:
+                said = "' #' begins a comment: a text that holds it stands in quotes"
+                return number, comment.start() + 1, said
+        return began.line, began.column, "this bracket is never closed"
+    if "expected key" in problem or "<block end>" in problem:
+        if not before:
+            return row, column, "the indentation of this line is that of no line above"
+        if before[-1] in "\"'":
+            said = "more follows a quoted text: put quotes around the whole, such as '\"a\" ?? b'"
+            return row, column, said
+    if "cannot start any token" in problem and line[column : column + 1].strip():
+        return row, column, f"a text that begins with '{line[column]}' stands in quotes"
+    return row, column, f"not YAML: {problem}"
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
 
 
 def _convert(

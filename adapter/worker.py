@@ -31,6 +31,9 @@ IDLE_SWEEP_SECONDS = 5.0
 IDLE_AFTER_SWEEPS = 60
 # RQ blocks for 15 s less than this on its queue, and its socket waits 10 s more than that.
 WORKER_TTL_SECONDS = 30
+PURGE_SECONDS = 5.0
+"""How often is looked whether something is to be erased."""
+
 RESTART_SECONDS = 2.0
 END_SECONDS = 7.0
 """A worker that was told to stop is gone by then, whatever Redis does."""
@@ -73,7 +76,8 @@ def run(settings: Settings) -> int:
     _offices[office.workspace] = office
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
-    threading.Thread(target=_sweep, args=(office,), name="sweep", daemon=True).start()
+    for watch in (_sweep, _purge):
+        threading.Thread(target=watch, args=(office,), name=watch.__name__, daemon=True).start()
     # RQ's signal handlers stay when its worker has ended, and raise this wherever we are then.
     with suppress(StopRequested):
         while not office.stop.is_set():
@@ -99,6 +103,18 @@ def _work(settings: Settings) -> None:
     )
     worker.log_result_lifespan = False
     worker.work(logging_level="WARNING")
+
+
+def _purge(office: Office) -> None:
+    """Do what erasures have left to be done in the whole of Redis. A thread of its own: with
+    millions of keys it takes minutes."""
+    while office.purger is not None and not office.stop.wait(PURGE_SECONDS):
+        try:
+            done = office.purger.run() if office.purger.pending() else 0
+        except StoreError:
+            continue
+        if done:
+            _log.info("errands done", extra={"errands": done})
 
 
 def _sweep(office: Office) -> None:

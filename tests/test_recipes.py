@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
+from adapter.cli.checkup import check
 from adapter.courier import encode
 from adapter.destinations import DESTINATIONS
 from adapter.mapping import load, parse_body, suite
@@ -65,6 +67,35 @@ def test_what_a_recipe_promises(name: str) -> None:
     cases = suite.cases(mappings, shipped("fixtures"))
     assert cases
     assert [str(failure) for case in cases if (failure := suite.run(case))] == []
+
+
+def test_all_ten_hold_over_each_other() -> None:
+    base = shipped("mappings")
+    layers = [RECIPES / name for name in NAMES]
+    mappings = load(base, *layers)
+    assert mappings.warnings == load(base).warnings
+    cases = suite.cases(mappings, shipped("fixtures"))
+    alone = [len(load(base, layer).samples) for layer in layers]
+    assert len(cases) == sum(alone) > len(NAMES)
+    assert [str(failure) for case in cases if (failure := suite.run(case))] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recipe_is_checked_without_faults_warnings_and_hints(name: str) -> None:
+    found = check([shipped("mappings"), RECIPES / name])
+    assert (found.faults, found.warnings, found.failures, found.hints) == ([], [], [], [])
+
+
+def test_the_page_shows_how_two_become_one_file(tmp_path: Path) -> None:
+    (merged,) = re.findall(r":\n\n```yaml\n(.*?)^```", PAGE, re.M | re.S)
+    files = [RECIPES / name / "shopify" / "orders.yml" for name in ("gift-message", "event-off")]
+    both = {line for file in files for line in file.read_text("utf-8").splitlines()}
+    assert set(merged.splitlines()) <= both
+    shutil.copytree(RECIPES / "gift-message", tmp_path / "custom")
+    (tmp_path / "custom" / "shopify" / "orders.yml").write_text(merged)
+    found = check([shipped("mappings"), tmp_path / "custom"])
+    assert (found.faults, found.warnings, found.failures, found.hints) == ([], [], [], [])
+    assert found.tests == 2
 
 
 def test_each_recipe_is_needed() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,7 @@ import click
 from adapter.app import load_profiles
 from adapter.cli import faults as carets
 from adapter.errors import Fault, MappingFileError
-from adapter.mapping import coverage, releases, suite
+from adapter.mapping import consequences, coverage, declared, releases, suite
 from adapter.mapping.loader import SCHEMA_FILE, Sources, compile_sources, read_all
 from adapter.mapping.mapper import Mappings
 from adapter.mapping.releases import Change, Release
@@ -24,6 +25,7 @@ from adapter.settings import shipped
 class Checkup:
     """All that is to be said of mappings. `skipped` counts tests of files that hold faults."""
 
+    where: str = ""
     seconds: float = 0.0
     topics: int = 0
     events: int = 0
@@ -33,6 +35,7 @@ class Checkup:
     warnings: list[Fault] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
+    hints: list[str] = field(default_factory=list)
 
     @property
     def is_sound(self) -> bool:
@@ -46,17 +49,24 @@ class Checkup:
             click.echo(str(failure), err=True)
         for change in self.changes:
             click.echo(f"contract: {change}")
+        for hint in self.hints:
+            click.echo(f"hint: {hint}")
         skipped = f", {self.skipped} not run" if self.skipped else ""
         click.echo(
-            f"{self.topics} topics, {self.events} events, {self.tests} tests, "
+            f"{self.where}: {self.topics} topics, {self.events} events, {self.tests} tests, "
             f"{len(self.failures)} failed{skipped}, {len(self.faults)} faults, "
             f"{len(self.warnings)} warnings, {self.seconds:.1f} s"
         )
 
 
 def fixture_directories(layers: Sequence[Path]) -> tuple[Path, ...]:
-    """Where fixtures are looked for: beside the last directory first, then among the shipped."""
-    found = [layer.resolve().parent / "fixtures" for layer in reversed(layers)]
+    """Where fixtures are looked for: inside the last directory, then beside it, and so on for those
+    below it; in the end among the shipped."""
+    found = [
+        folder / "fixtures"
+        for layer in reversed(layers)
+        for folder in (layer.resolve(), layer.resolve().parent)
+    ]
     found = [each for each in found if each.is_dir()]
     return tuple(dict.fromkeys([*found, shipped("fixtures").resolve()]))
 
@@ -64,7 +74,7 @@ def fixture_directories(layers: Sequence[Path]) -> tuple[Path, ...]:
 def check(layers: Sequence[Path]) -> Checkup:
     """Look at directories of mappings, each laid over those before it. Raises nothing."""
     began = time.perf_counter()
-    found = Checkup()
+    found = Checkup(where=_where(layers))
     faults: list[Fault] = []
     sources = read_all(layers, faults, shipped("mappings") / SCHEMA_FILE)
     mappings = compile_sources(sources, faults)
@@ -101,27 +111,59 @@ def _look(
     found.events = len(fed)
     found.warnings += mappings.warnings
     directories = fixture_directories(layers)
-    found.warnings += coverage.warnings(sources, mappings.samples, coverage.Fixtures(*directories))
-    _releases(found, mappings, sources, layers, faults)
     cases = suite.cases(mappings, *directories)
     faulty = _faulty(sources, faults)
     faults += suite.missing(cases)
+    fixtures = coverage.Fixtures(*directories)
+    found.warnings += coverage.warnings(
+        sources, mappings.samples, fixtures, schema=mappings.schema, faults=faults
+    )
+    found.warnings += suite.warnings(cases)
+    _overlaid(found, mappings, sources, None if faults else fixtures)
+    _releases(found, mappings, sources, layers, faults)
     fit = [case for case in cases if _is_fit(case, faulty)]
     found.tests, found.skipped = len(cases), len(cases) - len(fit)
     found.failures = [failure for case in fit if (failure := suite.run(case)) is not None]
 
 
+def _overlaid(
+    found: Checkup, mappings: Mappings, sources: Sources, fixtures: coverage.Fixtures | None
+) -> None:
+    """What overlays do to the contract and, with `fixtures`, to what bodies become."""
+    if sources.base is None:
+        return
+    base = compile_sources(sources.base, [])
+    if base is None:
+        return
+    found.warnings += declared.warnings(sources, base.schema, mappings.schema)
+    if fixtures is not None:
+        found.warnings += consequences.warnings(sources, mappings, base, fixtures)
+
+
+def _where(layers: Sequence[Path]) -> str:
+    """Which directories were looked at, and over which."""
+    *over, base = [_called(layer) for layer in reversed(layers)]
+    return f"{' over '.join(over)} over {base}" if over else f"{base} alone"
+
+
+def _called(directory: Path) -> str:
+    if directory.resolve() == shipped("mappings").resolve():
+        return "the shipped mappings"
+    return os.path.relpath(directory) if directory.is_relative_to(Path.cwd()) else str(directory)
+
+
 def _faulty(sources: Sources, faults: list[Fault]) -> set[str]:
     """Names of files whose tests would fail of nothing but what is a fault already: those that
-    hold one, and all that may use a fragment which does."""
-    names = {Path(fault.file).name for fault in faults}
+    hold one, and all that may use a fragment which does, or a contract. A test that is no test is
+    the only one that is not run."""
+    names = {Path(fault.file).name for fault in faults if not fault.message.startswith("tests:")}
     shared = {
         name
         for trees in (*sources.platforms.values(), *sources.shops.values())
         for name, tree in trees.items()
         if tree.is_mapping and tree.get("fragments")
     }
-    if names & shared:
+    if SCHEMA_FILE in names or names & shared:
         names |= {name for trees in sources.platforms.values() for name in trees}
     return names
 
@@ -150,6 +192,13 @@ def _releases(
         own = {name: each for name, each in schema.events.items() if name not in of_rules}
         found.changes = releases.contract_changes(newest, replace(schema, events=own))
         faults += releases.faults(found.changes, sources.schema)
+    if newest:
+        found.hints += [
+            f"{_called(Path(file))} says for no release that it was written; with "
+            f"`release: {newest.name}`, check tells when what it replaces has changed"
+            for file in sorted({each.node.file for each in sources.overrides if "/" in each.file})
+            if sources.layer(file) and file not in sources.releases
+        ]
     for file, node in sources.releases.items():
         overrides = [each for each in sources.overrides if each.node.file == file]
         release: Release | None = known.get(str(node.value))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from adapter.settings import Settings, shipped
+from adapter.settings import Settings
 
 if TYPE_CHECKING:
     from adapter.mapping import Mappings
@@ -49,10 +49,11 @@ def schema(
     if as_json:
         _json(mappings.schema.to_json_schema())
     elif markdown:
+        from adapter.cli.checkup import fixture_directories
         from adapter.reference import events_page, find_examples, read_bodies
 
-        beside = [layer.resolve().parent / "fixtures" for layer in reversed(layers)]
-        examples = find_examples(mappings, read_bodies(mappings, [*beside, shipped("fixtures")]))
+        bodies = read_bodies(mappings, fixture_directories(layers))
+        examples = find_examples(mappings, bodies)
         click.echo(events_page(mappings, examples), nl=False)
     elif release:
         base = layers[0]  # what a shop lays over it is its own
@@ -78,15 +79,27 @@ def schema(
 
 
 @click.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--markdown", is_flag=True, help="As the page docs/filters.md.")
-def filters(markdown: bool) -> None:
-    """Print every filter of the mapping language with examples."""
+def filters(names: tuple[str, ...], markdown: bool) -> None:
+    """Print every filter of the mapping language with examples.
+
+    NAME shows only that filter.
+    """
+    from adapter.mapping.filters import FILTERS
+    from adapter.mapping.hints import did_you_mean
     from adapter.reference import filters_page, filters_table
 
+    if names and markdown:
+        raise click.UsageError("one of NAME, --markdown at a time")
+    for name in names:
+        if name not in FILTERS:
+            problem = f"there is no filter '{name}'{did_you_mean(name, FILTERS)}"
+            raise click.BadParameter(problem, param_hint="NAME")
     if markdown:
         click.echo(filters_page(), nl=False)
     else:
-        _headed(filters_table(_width()))
+        _headed(filters_table(_width(), names))
 
 
 def _release(mappings: Mappings, directory: Path) -> dict[str, Any]:

@@ -37,12 +37,13 @@ def send(
     import requests
 
     from adapter.app import load_profiles, mappings_layers
+    from adapter.cli.mappings import no_platform
     from adapter.model import Delivery
 
     settings = Settings.from_env(os.environ)
     known = load_profiles(mappings_layers(settings))
     if platform not in known:
-        raise click.BadParameter(f"there is {', '.join(sorted(known))}", param_hint="--platform")
+        raise click.BadParameter(no_platform(platform, sorted(known)), param_hint="--platform")
     if secret is None:
         secrets = settings.secrets.get(platform)
         if not secrets:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
-from adapter.cli.tale import shown, wrapped
+from adapter.cli.sheet import shown, wrapped
 from adapter.explain import Change
 
 _NUMBER = re.compile(r"\[[0-9]+\]")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,8 +31,8 @@ def check(directory: Path | None, watch: bool) -> None:
     """Lint all mapping files and run the tests inside them.
 
     DIR holds mappings, or what differs from the shipped ones (default: MAPPINGS_DIR, else the
-    shipped ones with ./custom over them). Fixtures are looked for in `fixtures` beside it, then
-    among the shipped ones. Exit 1 if anything is wrong.
+    shipped ones with ./custom over them). Fixtures are looked for in `fixtures` inside it, beside
+    it, then among the shipped ones. Exit 1 if anything is wrong.
     """
     from adapter.app import mappings_layers
     from adapter.cli import checkup
@@ -65,18 +67,26 @@ def check(directory: Path | None, watch: bool) -> None:
     type=_DIRECTORY,
     help="What the mappings in DIR would change: an overlay, or a whole directory.",
 )
+@click.option("--verbose", is_flag=True, help="Where everything was looked for, paths in full.")
 def explain(
-    platform: str, topic: str, file: str, as_json: bool, shop: str, edited: Path | None
+    platform: str,
+    topic: str,
+    file: str,
+    as_json: bool,
+    shop: str,
+    edited: Path | None,
+    verbose: bool,
 ) -> None:
     """Tell what one webhook body would become and why, offline, with an empty memory.
 
     FILE holds the body, - is standard input.
     """
     from adapter.app import mappings_layers
-    from adapter.cli import difference, tale
+    from adapter.cli import difference
+    from adapter.cli.sheet import teller
+    from adapter.cli.tale import Tale
     from adapter.explain import changes
     from adapter.mapping import parse_body
-    from adapter.mapping.hints import did_you_mean
     from adapter.mapping.loader import is_overlay
     from adapter.model import Delivery
 
@@ -85,8 +95,7 @@ def explain(
     reading = _Reading(layers, settings)
     known = reading.mappings.platforms()
     if platform not in known:
-        hint = did_you_mean(platform, known)
-        raise click.BadParameter(f"there is {', '.join(known)}{hint}", param_hint="PLATFORM")
+        raise click.BadParameter(no_platform(platform, known), param_hint="PLATFORM")
     with click.open_file(file, "rb") as stream:
         raw: bytes = stream.read()
     try:
@@ -104,15 +113,21 @@ def explain(
             told = [each.to_json() for each in different]
             _json({"before": before, "after": after, "changes": told})
         else:
-            difference.tell(tale.teller(), different)
+            difference.tell(teller(), different)
         return
     if as_json:
         _json(found.to_json())
         return
-    topics = {*reading.mappings.topics(platform), *reading.mappings.register(platform).topics()}
-    hint = "" if topic in topics else did_you_mean(topic, sorted(topics))
     why = reading.trace(found, body)
-    tale.Tale(tale.teller(), found, why, settings.identify_by).tell(hint)
+    Tale(teller(), found, why, settings.identify_by, verbose=verbose).tell()
+
+
+def no_platform(name: str, known: Sequence[str]) -> str:
+    """That there is none of that name; which there are where none is near."""
+    from adapter.mapping.hints import did_you_mean
+
+    hint = did_you_mean(name, known)
+    return f"there is no '{name}'{hint}" if hint else f"there is {', '.join(known)}"
 
 
 class _Reading:
@@ -130,25 +145,47 @@ class _Reading:
         self.mappings = mappings
 
     def explain(self, delivery: Delivery, body: Json) -> Explanation:
+        from adapter.app import policy_of
         from adapter.destinations import DESTINATIONS
         from adapter.explain import explained
+        from adapter.mapping.hints import did_you_mean
 
-        return explained(
-            self.mappings.apply(delivery, body),
+        mappings, topic = self.mappings, delivery.topic
+        found = explained(
+            mappings.apply(delivery, body),
             DESTINATIONS["track"],
-            identify_by=self.settings.identify_by,
-            names=self.mappings.names,
-            rules=self.mappings.rules,
-            unsubscribe_on_opt_out=self.settings.unsubscribe_on_opt_out,
+            policy=policy_of(self.settings, mappings),
+            names=mappings.names,
         )
+        register = mappings.register(delivery.platform)
+        known = {*mappings.topics(delivery.platform), *register.topics()}
+        if topic in known:
+            return found
+        return replace(found, reason=f"{found.reason}{did_you_mean(topic, sorted(known))}")
 
     def trace(self, found: Explanation, body: Json) -> Trace:
+        from adapter.mapping.loader import RULES_FILE
         from adapter.mapping.outline import outlines
-        from adapter.mapping.trace import trace
+        from adapter.mapping.trace import derived, trace
 
-        delivery = found.mapped.delivery
+        delivery, schema = found.mapped.delivery, self.mappings.schema
         files = outlines(self.sources, delivery.platform, delivery.shop)
-        return trace(found.mapped, body, files, self.mappings.schema)
+        why = trace(found.mapped, body, files, schema)
+        root = self.sources.top.get(RULES_FILE)
+        by_rules = derived(found.derived or {}, self.mappings.rules, root, schema)
+        base, *over = self._files(why.file, delivery) or [why.file]
+        return replace(why, file=base, over=tuple(over), derived=by_rules)
+
+    def _files(self, file: str, delivery: Delivery) -> list[str]:
+        """All files that are laid over each other where `file` is one of them, the lowest first."""
+        name = Path(file).name
+        ends = (
+            f"/{delivery.platform}/{name}",
+            f"/{delivery.platform}/{delivery.shop}/{name}".lower(),
+        )
+        read = [each for each in self.sources.texts if Path(each).name == name]
+        for_all = [each for each in read if each.endswith(ends[0])]
+        return for_all + [each for each in read if each.lower().endswith(ends[1])]
 
 
 def _json(document: Any) -> None:

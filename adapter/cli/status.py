@@ -36,7 +36,8 @@ _ROWS = (
     is_flag=True,
     help="How often each optional property is there, now and before; drifting ones first.",
 )
-def status(as_json: bool, with_drift: bool) -> None:
+@click.option("--all", "every", is_flag=True, help="With --drift: those of too few events, too.")
+def status(as_json: bool, with_drift: bool, every: bool) -> None:
     """What came in, what went out, and what needs somebody."""
     from adapter.app import WORKSPACE
     from adapter.drift import RULE
@@ -60,7 +61,7 @@ def status(as_json: bool, with_drift: bool) -> None:
         click.echo(json.dumps(found, indent=2))
     elif with_drift:
         for workspace, each in findings.items():
-            click.echo("\n".join(_drift(workspace, each, RULE)))
+            click.echo("\n".join(_drift(workspace, each, RULE, every=every)))
     else:
         for workspace, values in found.items():
             click.echo(_readable(workspace, values))
@@ -88,8 +89,11 @@ def _readable(workspace: str, values: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _drift(workspace: str, findings: Sequence[Finding], rule: str) -> list[str]:
+def _drift(workspace: str, findings: Sequence[Finding], rule: str, *, every: bool) -> list[str]:
+    """Of what cannot be judged yet, which is all of a new installation, the number is enough."""
     drifting = sum(one.drifting for one in findings)
+    listed = [one for one in findings if every or one.judged or one.drifting]
+    few = len(findings) - len(listed)
     heads = ("", "event", "property", "topic", "events", "present", "before", "unreadable", "")
     rows = [
         (
@@ -102,11 +106,16 @@ def _drift(workspace: str, findings: Sequence[Finding], rule: str) -> list[str]:
             _percent(one.now.badness, one.now) if one.now.bad or one.before.bad else "-",
             one.why or ("" if one.judged else "too few events to tell"),
         )
-        for one in findings
+        for one in listed
     ]
     lines = [f"workspace {workspace}: {drifting} of {len(findings)} properties drift"]
     wide = terminal_width()
-    lines += table(heads, rows, wide) if rows else ["nothing was counted yet"]
+    if rows:
+        lines += table(heads, rows, wide)
+    if few:
+        lines.append(f"{few} {'has' if few == 1 else 'have'} too few events yet: --all lists them")
+    elif not rows:
+        lines.append("nothing was counted yet")
     return [*lines, "", *wrapped(rule, wide)]
 
 

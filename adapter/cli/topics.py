@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import os
 import re
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from adapter.cli import topictable
 from adapter.cli.status import redis_url
-from adapter.cli.tables import ago, table, terminal_width, wrapped
+from adapter.cli.tables import terminal_width
 from adapter.errors import StoreError
-from adapter.settings import Settings
+from adapter.settings import Settings, shipped
 
 if TYPE_CHECKING:
     from adapter.mapping import Mappings
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
 class Topic:
     """One topic of a platform: what it is for, how a shop gets it, and what came of it so far.
 
-    `kind` is mapped, ignored or unknown. `effect` says what it does where it feeds no event:
-    person, catalog, or the kind of an action. `admin` says that the store's admin offers it.
+    `kind` is mapped, ignored or unknown, `why` the reason to ignore it. `effect` says what it does
+    where it feeds no event: person, catalog, or the kind of an action. `admin` says that the
+    store's admin offers it, `own` that nothing of it ships: a shop's own mapping is for it.
     """
 
     name: str
@@ -38,6 +40,15 @@ class Topic:
     admin: bool
     note: str
     seen: tuple[Seen, ...]
+    why: str = ""
+    own: bool = False
+
+    @property
+    def who(self) -> str:
+        """Who can subscribe to it."""
+        if self.admin:
+            return "admin"
+        return "?" if self.kind == "unknown" else "yours" if self.own else "app only"
 
     @property
     def last_seen(self) -> int | None:
@@ -46,9 +57,10 @@ class Topic:
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, keyed by platform.")
+@click.option("--all", "every", is_flag=True, help="Ignored topics that never came, too.")
 @click.option("--url", help="Public address of this adapter: says what to enter where.")
-def topics(as_json: bool, url: str | None) -> None:
-    """Every topic that is known, what it feeds, who can subscribe to it, and when it last came.
+def topics(as_json: bool, every: bool, url: str | None) -> None:
+    """Every topic that is mapped, what it feeds, who can subscribe to it, and when it last came.
 
     With --url it ends with what to enter in the store's admin, and with what an app sends to
     subscribe to the topics that the admin does not offer.
@@ -64,7 +76,11 @@ def topics(as_json: bool, url: str | None) -> None:
     mappings = load_mappings(layers)
     ways = {name: one.profile.subscribe for name, one in load_profiles(layers).items()}
     seen, missing = _seen(settings, WORKSPACE)
-    found = {platform: _topics(mappings, platform, seen or ()) for platform in mappings.platforms()}
+    ships = _ships(mappings, layers)
+    found = {
+        platform: _topics(mappings, platform, seen or (), ships.get(platform, frozenset()))
+        for platform in mappings.platforms()
+    }
     told = {}
     if url is not None:
         told = {
@@ -81,9 +97,10 @@ def topics(as_json: bool, url: str | None) -> None:
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
         return
     for platform, each in found.items():
-        click.echo("\n".join(_readable(platform, each, missing)))
+        lines = topictable.table(platform, each, missing, terminal_width(), every=every)
+        click.echo("\n".join(lines))
         if told:
-            click.echo("\n".join(_told(told[platform])))
+            click.echo("\n".join(topictable.instructions(told[platform])))
 
 
 def _seen(settings: Settings, workspace: str) -> tuple[list[Seen] | None, str]:
@@ -100,7 +117,22 @@ def _seen(settings: Settings, workspace: str) -> tuple[list[Seen] | None, str]:
         return None, "Redis does not answer"
 
 
-def _topics(mappings: Mappings, platform: str, seen: Iterable[Seen]) -> list[Topic]:
+def _ships(mappings: Mappings, layers: Sequence[Path]) -> dict[str, frozenset[str]]:
+    """The topics of each platform that the shipped mappings know of."""
+    from adapter.app import load_mappings
+
+    base = shipped("mappings")
+    if tuple(layers) != (base,):
+        mappings = load_mappings([base])
+    return {
+        name: frozenset((*mappings.topics(name), *mappings.register(name).topics()))
+        for name in mappings.platforms()
+    }
+
+
+def _topics(
+    mappings: Mappings, platform: str, seen: Iterable[Seen], ships: Collection[str]
+) -> list[Topic]:
     """The mapped ones, then the ignored ones, then those that came in and nobody knows."""
     register = mappings.register(platform)
     came: dict[str, list[Seen]] = {}
@@ -113,11 +145,6 @@ def _topics(mappings: Mappings, platform: str, seen: Iterable[Seen]) -> list[Top
     kinds |= {name: "unknown" for name in sorted(came) if name not in kinds}
     found = []
     for name, kind in kinds.items():
-        notes = [register.notes.get(name, "")]
-        if kind == "ignored":
-            notes.insert(0, f"ignored: {register.ignored[name]}")
-        elif kind == "unknown":
-            notes.insert(0, "unknown: parked")
         found.append(
             Topic(
                 name,
@@ -125,8 +152,10 @@ def _topics(mappings: Mappings, platform: str, seen: Iterable[Seen]) -> list[Top
                 mappings.events_of(platform, name),
                 _effect(mappings, platform, name),
                 name in register.admin,
-                "; ".join(filter(None, notes)),
+                register.notes.get(name, ""),
                 tuple(came.get(name, ())),
+                register.ignored.get(name, "") if kind == "ignored" else "",
+                own=kind == "mapped" and name not in ships,
             )
         )
     return found
@@ -169,44 +198,10 @@ def _variables(topic: str, address: str) -> dict[str, Any]:
     return {"topic": name, "webhookSubscription": {"uri": address, "format": "JSON"}}
 
 
-def _readable(platform: str, found: Iterable[Topic], missing: str) -> list[str]:
-    """One line a topic; on a terminal the ignored ones that never came are told in a few words."""
-    wide, now = terminal_width(), time.time()
-    rows = []
-    folded: dict[str, list[str]] = {}
-    for topic in found:
-        last = topic.last_seen
-        if wide is not None and topic.kind == "ignored" and last is None:
-            folded.setdefault(topic.note.removeprefix("ignored: "), []).append(topic.name)
-            continue
-        when = "never" if last is None else ago(now - last)
-        by = "?" if topic.kind == "unknown" else "admin" if topic.admin else "app only"
-        feeds = ", ".join(topic.events) or (f"({topic.effect})" if topic.effect else "-")
-        rows.append((topic.name, feeds, by, "?" if missing else when, topic.note))
-    lines = [f"{platform}: last seen is not known, {missing}" if missing else platform]
-    lines += table(("topic", "feeds", "subscribed by", "last seen", "note"), rows, wide)
-    if folded:
-        lines += ["", "ignored:"]
-    for why, names in folded.items():
-        lines += [*wrapped(", ".join(names), wide, 2), *wrapped(why, wide, 6)]
-    return lines
-
-
-def _told(told: Mapping[str, Any]) -> list[str]:
-    lines = []
-    if told["admin"]:
-        lines += ["", f"In {told['where']}, one for each of these events:"]
-        lines += [f"  {name}" for name in told["admin"].values()]
-        lines += ["with", f"  Format  {told['format']}", f"  URL     {told['address']}"]
-    if told["app"] and told["graphql"]:
-        lines += ["", f"By an app, {told['graphql']} with these variables:"]
-        lines += [f"  {json.dumps(variables)}" for variables in told["app"]]
-    elif told["app"]:
-        lines += ["", f"By an app, to {told['address']}:", *(f"  {name}" for name in told["app"])]
-    if told["elsewhere"]:
-        lines += ["", f"Elsewhere, to {told['address']}:"]
-        lines += [f"  {name}: {where}" for name, where in told["elsewhere"].items()]
-    return lines
+def _note(topic: Topic) -> str | None:
+    """All that there is to say of it, in one line."""
+    kinds = {"ignored": f"ignored: {topic.why}", "unknown": "unknown: parked"}
+    return "; ".join(filter(None, (kinds.get(topic.kind), topic.note))) or None
 
 
 def _json(topic: Topic, *, known: bool) -> dict[str, Any]:
@@ -216,7 +211,7 @@ def _json(topic: Topic, *, known: bool) -> dict[str, Any]:
         "events": list(topic.events),
         "effect": topic.effect or None,
         "admin": topic.admin,
-        "note": topic.note or None,
+        "note": _note(topic),
         "last_seen": topic.last_seen,
         "seen": [
             {"shop": one.shop, "at": one.at, "outcomes": dict(one.outcomes)} for one in topic.seen

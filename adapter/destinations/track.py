@@ -21,6 +21,7 @@ REQUEST_BYTES = 500_000
 """The vendor says "< 500 KB"; the smaller reading of KB is safe under both."""
 
 IDENTIFIER_BYTES = 150
+MERGED_BY = frozenset({"id", "email"})
 EVENT_NAME_BYTES = 100
 ENVELOPE = frozenset({"recipient", "from_address", "reply_to"})
 """Event properties that would redirect the message itself; a shop's data must never set them."""
@@ -42,7 +43,7 @@ class Track:
         What is too long gives way knowingly: a person's long attribute values are cut, and the
         longest left out where all together are too much; an event loses optional item fields and
         then the tail of its items. What still does not fit, or cannot be written as JSON at all,
-        is Unsendable.
+        is Unsendable. Merging, deleting and suppressing take nothing but identifiers.
         """
         try:
             return self._fit(operation)
@@ -50,9 +51,14 @@ class Track:
             return Unsendable(operation, "no JSON: a number or a text that has no spelling")
 
     def _fit(self, operation: Operation) -> Item | Unsendable:
-        ((kind, identifier),) = operation.identifiers.items()
-        if len(identifier.encode()) > IDENTIFIER_BYTES:
-            return Unsendable(operation, f"{kind} is longer than {IDENTIFIER_BYTES} bytes")
+        for people in (operation.identifiers, operation.secondary or {}):
+            for kind, identifier in people.items():
+                if len(identifier.encode()) > IDENTIFIER_BYTES:
+                    return Unsendable(operation, f"{kind} is longer than {IDENTIFIER_BYTES} bytes")
+                if operation.action == "merge" and kind not in MERGED_BY:
+                    return Unsendable(operation, f"nobody can be merged by {kind}")
+        if operation.action not in ("identify", "event"):
+            return Item(operation, _dump(_bare(operation)))
         if operation.action == "identify":
             attributes, shortened = fit_person(operation.attributes)
         else:
@@ -93,6 +99,17 @@ class Track:
 
     def probe(self) -> Request:
         return Request("GET", "/api/v1/accounts/region", b"")
+
+
+def _bare(operation: Operation) -> dict[str, Json]:
+    """What changes people as a whole: it has neither a time nor attributes."""
+    item: dict[str, Json] = {"type": "person", "action": operation.action}
+    if operation.secondary is None:
+        item["identifiers"] = dict(operation.identifiers)
+    else:
+        item["primary"] = dict(operation.identifiers)
+        item["secondary"] = dict(operation.secondary)
+    return item
 
 
 def _item(operation: Operation, attributes: Mapping[str, Json]) -> bytes:

@@ -22,29 +22,35 @@ _DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse)
 
 
 def parse_body(raw: bytes) -> Json:
-    """The object that a body holds; raises MalformedError with the reason.
+    """The object that a body holds; raises MalformedError with the reason."""
+    body = parse_json(raw, "the body")
+    if not isinstance(body, dict):
+        raise MalformedError("the body is no JSON object")
+    return body
+
+
+def parse_json(raw: bytes, what: str) -> Json:
+    """The value that bytes hold; raises MalformedError with the reason, which calls them `what`.
 
     Fractions become Decimals. Half a surrogate pair cannot be written as UTF-8 and becomes U+FFFD.
     """
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise MalformedError(f"the body is not UTF-8: byte {error.start + 1}") from None
+        raise MalformedError(f"{what} is not UTF-8: byte {error.start + 1}") from None
     try:
-        body = _DECODER.decode(text)
+        value = _DECODER.decode(text)
         if b"\\" in raw and _SURROGATE_ESCAPE.search(raw):
-            body = _mended(body)
+            value = _mended(value)
     except json.JSONDecodeError as error:
         raise MalformedError(
-            f"the body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
+            f"{what} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
         ) from None
     except RecursionError:
-        raise MalformedError("the body is nested too deeply") from None
+        raise MalformedError(f"{what} is nested too deeply") from None
     except (ValueError, ArithmeticError):
-        raise MalformedError("the body holds a number that is too long or none at all") from None
-    if not isinstance(body, dict):
-        raise MalformedError("the body is no JSON object")
-    return body
+        raise MalformedError(f"{what} holds a number that is too long or none at all") from None
+    return value
 
 
 def _mended(value: Json) -> Json:

@@ -10,7 +10,10 @@ from adapter.mapping.setters import contact_setter
 from adapter.mapping.trees import entries
 from adapter.strictyaml import Node
 
-PARTS = ("id", "email", "phone", "anonymous_id", "tokens", "as_of", "attributes", "changes")
+PARTS = (
+    "id", "email", "phone", "anonymous_id", "tokens", "as_of", "attributes", "changes", "gaps",
+    "times", "platform_id",
+)  # fmt: skip
 CHANGES = ("add", "remove")
 _CONTACTS = {"email": "email", "phone": "phone", "anonymous_id": "id"}
 
@@ -20,7 +23,7 @@ def person_plan(parts: Parts, root: Node | None) -> PersonPlan:
     if root is None or not parts.is_mapping(root, "person"):
         return PersonPlan()
     parts.known(root, "person.", PARTS, "a part of person")
-    attributes = _attributes(parts, root)
+    attributes = _attributes(parts, root, "attributes")
     return PersonPlan(
         id=parts.optional("id", "id", root.get("id"), "person.id"),
         contacts=present(
@@ -33,6 +36,11 @@ def person_plan(parts: Parts, root: Node | None) -> PersonPlan:
         ),
         attributes=present(attributes.values()),
         changes=_changes(parts, root),
+        gaps=present(_attributes(parts, root, "gaps").values()),
+        times=_times(parts, root),
+        platform_id=parts.optional(
+            "platform_id", "id", root.get("platform_id"), "person.platform_id"
+        ),
         names=any(root.get(name) is not None for name in ("id", "email", "phone")),
         currency=attributes.get("currency"),
     )
@@ -46,17 +54,31 @@ def _contact(parts: Parts, name: str, of: str, node: Node | None) -> Setter | No
     return contact_setter(Field(name, of, optional=True), found.expression, path)
 
 
-def _attributes(parts: Parts, root: Node) -> dict[str, Setter | None]:
+def _times(parts: Parts, root: Node) -> tuple[Setter, ...]:
+    own = {each.name for each in parts.schema.person}
+    found = []
+    for name, key, node in parts.section(root, "times", "person."):
+        what = f"times.{name}"
+        if name in own:
+            field = Field(name, "time", optional=True)
+            found.append(parts.setter(field, node, what, f"person.{what}"))
+        else:
+            hint = did_you_mean(name, own)
+            parts.fault(key, f"{what}: not an attribute of person{hint}")
+    return present(found)
+
+
+def _attributes(parts: Parts, root: Node, section: str) -> dict[str, Setter | None]:
     own = {each.name: each for each in parts.schema.person}
     found: dict[str, Setter | None] = {}
-    for name, key, node in parts.section(root, "attributes", "person."):
+    for name, key, node in parts.section(root, section, "person."):
         if name in ("email", "phone"):
-            parts.fault(key, f"attributes.{name}: is set by person.{name}")
+            parts.fault(key, f"{section}.{name}: is set by person.{name}")
         elif name not in own:
             hint = did_you_mean(name, own)
-            parts.fault(key, f"attributes.{name}: not an attribute of person{hint}")
+            parts.fault(key, f"{section}.{name}: not an attribute of person{hint}")
         else:
-            what = f"attributes.{name}"
+            what = f"{section}.{name}"
             found[name] = parts.setter(own[name], node, what, f"person.{what}")
     return found
 

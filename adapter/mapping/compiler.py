@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from adapter.errors import Fault
 from adapter.mapping.compile_effects import action_plan, catalog_plan
 from adapter.mapping.compile_event import event_plan
+from adapter.mapping.compile_ledger import ledger_plan
 from adapter.mapping.compile_person import person_plan
 from adapter.mapping.parts import Parts, already
 from adapter.mapping.plans import Plan
@@ -15,7 +16,8 @@ from adapter.mapping.schema import Schema
 from adapter.strictyaml import Node
 
 PARTS = (
-    "topics", "ignore_when", "order", "person", "events", "catalog", "action", "fragments", "tests",
+    "topics", "ignore_when", "order", "person", "events", "ledger", "catalog", "action",
+    "fragments", "tests",
 )  # fmt: skip
 _EFFECTS = ("catalog", "action")
 
@@ -57,10 +59,11 @@ class PlatformCompiler(Parts):
     def _plan(self, root: Node) -> Plan:
         self.known(root, "", PARTS, "a part of a mapping file")
         for name in _EFFECTS:
-            for other in ("person", "events", *_EFFECTS):
+            for other in ("person", "events", "ledger", *_EFFECTS):
                 if other != name and root.get(name) and root.get(other):
                     place = (root.keys or {})[name]
                     self.fault(place, f"{name}: a file with {other} has none, and the reverse")
+        order = self.optional("order", "id", root.get("order"), "order")
         return Plan(
             file=root.file,
             topics=self._topics(root),
@@ -69,7 +72,7 @@ class PlatformCompiler(Parts):
                 for name, _, node in self.section(root, "ignore_when")
                 if (condition := self.condition(node, f"ignore_when.{name}"))
             ),
-            order=self.optional("order", "id", root.get("order"), "order"),
+            order=order,
             person=person_plan(self, root.get("person")),
             events=tuple(
                 event
@@ -78,6 +81,7 @@ class PlatformCompiler(Parts):
             ),
             catalog=catalog_plan(self, root.get("catalog")),
             action=action_plan(self, root.get("action")),
+            ledger=ledger_plan(self, root.get("ledger"), order),
         )
 
     def _topics(self, root: Node) -> tuple[str, ...]:

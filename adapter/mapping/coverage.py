@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from adapter.errors import Fault, MalformedError
@@ -17,8 +18,11 @@ from adapter.mapping.hints import did_you_mean
 from adapter.mapping.loader import Sources
 from adapter.mapping.outline import Outline, Outlines, Role, Written, outlines
 from adapter.mapping.presence import HERE, NO_DELIVERY, Miss, Question, questions
+from adapter.mapping.reader import is_quoted_word
 from adapter.mapping.samples import Sample
+from adapter.mapping.schema import Schema
 from adapter.mapping.trees import place_in
+from adapter.mapping.values import is_blank
 from adapter.model import Json
 from adapter.strictyaml import Node
 
@@ -61,19 +65,34 @@ class Fixtures:
         return self._read[file]
 
 
-def warnings(sources: Sources, samples: Iterable[Sample], fixtures: Fixtures) -> list[Fault]:
-    """What of the last directory's files no fixture shows, sorted by place."""
+def warnings(
+    sources: Sources,
+    samples: Iterable[Sample],
+    fixtures: Fixtures,
+    *,
+    schema: Schema | None = None,
+    faults: list[Fault] | None = None,
+) -> list[Fault]:
+    """What of the files no fixture shows, sorted by place; where overlays are, of theirs alone.
+
+    With a `schema` and `faults`, what an overlay says of a required property goes to the faults
+    where it finds nothing in any fixture: with it every body would be parked.
+    """
     samples = tuple(samples)
     found: list[Fault] = []
+    lowest = sources.directory
     for platform, shop in [*((name, "") for name in sources.platforms), *sources.shops]:
 
         def is_own(node: Node, shop: str = shop) -> bool:
             file = Path(node.file)
             of_shop = not shop or file.parent.name.lower() == shop
-            return of_shop and file.is_relative_to(sources.directory)
+            own = sources.layer(node.file) if sources.base else file.is_relative_to(lowest)
+            return of_shop and bool(own)
 
         of_shop = [each for each in samples if (each.platform, each.shop or "") == (platform, shop)]
         lint = _Lint(sources.texts, fixtures, of_shop, is_own)
+        if sources.base and schema and faults is not None:
+            lint.required, lint.faults = partial(_is_required, schema), faults
         found += lint.run(platform, outlines(sources, platform, shop))
     return sorted(dict.fromkeys(found))
 
@@ -93,6 +112,8 @@ class _Lint:
         self.samples = samples
         self.is_own = is_own
         self.found: list[Fault] = []
+        self.faults = self.found
+        self.required: Callable[[Role], bool] = lambda _role: False
         self._changed: dict[int, Json] = {}
 
     def run(self, platform: str, files: Outlines) -> list[Fault]:
@@ -129,7 +150,10 @@ class _Lint:
         written: Written,
         users: Users,
     ) -> None:
+        if is_quoted_word(written.node):
+            return  # that it is a path at all is told already
         missed: set[str] = set()
+        found: list[Fault] = []
         for question in questions(written):
             if not missed.isdisjoint(question.needs):
                 continue
@@ -143,7 +167,22 @@ class _Lint:
                 what = _called(role)
                 line, column = self._place(written.node, question.text)
                 message = f"{what}: no fixture holds '{question.text}'{hint}"
-                self.found.append(Fault(written.node.file, line, column, message))
+                found.append(Fault(written.node.file, line, column, message))
+        if found and self.required(role) and not self._finds(platform, users, written):
+            self.faults += found
+        else:
+            self.found += found
+
+    def _finds(self, platform: str, users: Users, written: Written) -> bool:
+        """Whether it comes to anything in any body."""
+        first = {path.names[0] for path in written.paths}
+        return any(
+            not is_blank(value)
+            for outline, _ in users
+            for body in self._bodies(platform, outline, first)
+            if isinstance(body, dict)
+            for value in _values(written, body)
+        )
 
     def _misses(self, platform: str, users: Users, question: Question) -> Iterator[Miss | None]:
         """What each body lacks; ends with None as soon as one lacks nothing."""
@@ -186,14 +225,27 @@ def _called(role: Role) -> str:
     return ".".join(each for each in role if not each.isdigit())
 
 
+def _is_required(schema: Schema, role: Role) -> bool:
+    """Whether a body without what a role is for is parked."""
+    if role[0] != "events" or role[2] != "properties" or role[1] not in schema.events:
+        return False
+    field = schema.events[role[1]].field(role[3])
+    return field is not None and not field.optional
+
+
 def _elements(each: Written, body: Json) -> Iterator[Json]:
-    for choice in each.choices:
-        try:
-            value = choice.evaluate(body, NO_DELIVERY)
-        except ValueError:
-            continue
+    for value in _values(each, body):
         if isinstance(value, list):
             yield from (element for element in value if isinstance(element, dict))
+
+
+def _values(written: Written, body: Json) -> Iterator[Json]:
+    """What each of its alternatives finds."""
+    for choice in written.choices:
+        try:
+            yield choice.evaluate(body, NO_DELIVERY)
+        except ValueError:
+            continue
 
 
 def _changed(sample: Sample, fixtures: Fixtures) -> Json:

@@ -15,7 +15,22 @@ def catalog(plan: CatalogPlan, body: dict[str, Json], frame: Frame) -> Product:
     variants: list[Json] = []
     if plan.variants is not None:
         variants = fill((plan.variants,), body, frame).get(plan.variants.name) or []
-    return Product(id_, when, fields=fill(plan.fields, body, frame), variants=tuple(variants))
+    fields = fill(plan.fields, body, frame)
+    _join_pictures(fields, variants)
+    return Product(id_, when, fields=fields, variants=tuple(variants))
+
+
+def _join_pictures(fields: dict[str, Json], variants: list[Json]) -> None:
+    """Give variants that name their picture by id its address. Both lists have served then.
+
+    A picture without an id or an address would shift one of them, so of unequal ones none counts.
+    """
+    ids, urls = fields.pop("picture_ids", []), fields.pop("picture_urls", [])
+    known = dict(zip(ids, urls, strict=True)) if len(ids) == len(urls) else {}
+    for variant in variants:
+        url = known.get(variant.pop("picture_id", None))
+        if url is not None:
+            variant.setdefault("image_url", url)
 
 
 def values_of(plan: ActionPlan, body: dict[str, Json], frame: Frame) -> dict[str, Json]:

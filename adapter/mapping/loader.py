@@ -15,54 +15,43 @@ A directory holds, all of it optional but the contract of the lowest:
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from adapter.errors import Fault, MappingFileError
+from adapter.mapping.blame import blamed
 from adapter.mapping.compiler import PlatformCompiler
 from adapter.mapping.mapper import Mappings, Plans
 from adapter.mapping.names import read_names
-from adapter.mapping.overlays import RELEASE, TESTS, Override, lay_over, without
+from adapter.mapping.overlays import RELEASE, TESTS, lay_over, without
+from adapter.mapping.placement import misplaced
 from adapter.mapping.register import Register, read_register
 from adapter.mapping.rules import read_rules
 from adapter.mapping.samples import Sample
-from adapter.mapping.schema import read_schema
+from adapter.mapping.schema import REQUIRED, read_schema
+from adapter.mapping.sources import (
+    NAMES_FILE,
+    PROFILE_FILE,
+    RULES_FILE,
+    SCHEMA_FILE,
+    SUFFIXES,
+    TOP_FILES,
+    TOPICS_FILE,
+    Sources,
+    Trees,
+)
 from adapter.strictyaml import Node, parse
 
-SCHEMA_FILE = "schema.yml"
-NAMES_FILE = "names.yml"
-RULES_FILE = "rules.yml"
-TOP_FILES = (SCHEMA_FILE, NAMES_FILE, RULES_FILE)
-PROFILE_FILE = "platform.yml"
-TOPICS_FILE = "topics.yml"
-_SUFFIXES = (".yml", ".yaml")
-
-Trees = dict[str, Node]
-
-
-@dataclass(slots=True)
-class Sources:
-    """The trees of one directory, or of several laid over each other.
-
-    `top` holds the files of the directory itself, `platforms` and `shops` (platform, shop) mapping
-    files by name, `registers` the topics of platforms. `texts` has the text of every file, to find
-    exact columns in; `overrides` what stands in place of something below it; `releases` for which
-    release an overlay's file says that it was written. `layers` counts directories.
-    """
-
-    directory: Path
-    top: Trees = field(default_factory=dict)
-    platforms: dict[str, Trees] = field(default_factory=dict)
-    shops: dict[tuple[str, str], Trees] = field(default_factory=dict)
-    registers: Trees = field(default_factory=dict)
-    texts: dict[str, str] = field(default_factory=dict)
-    overrides: list[Override] = field(default_factory=list)
-    releases: Trees = field(default_factory=dict)
-    layers: int = 1
-
-    @property
-    def schema(self) -> Node | None:
-        return self.top.get(SCHEMA_FILE)
+__all__ = [
+    "RULES_FILE",
+    "SCHEMA_FILE",
+    "Sources",
+    "compile_sources",
+    "is_overlay",
+    "load",
+    "read_all",
+    "stack",
+]
 
 
 def load(*directories: Path, contract: Path | None = None) -> Mappings:
@@ -84,8 +73,11 @@ def read_all(
     """The trees of all directories, each laid over those before it."""
     first, *others = directories
     sources = read(first, faults, contract)
+    misplaced(sources, None, faults)
     for directory in others:
-        sources = stack(sources, read(directory, faults, whole=False), faults)
+        upper = read(directory, faults, whole=False)
+        misplaced(upper, sources, faults)
+        sources = stack(sources, upper, faults)
     return sources
 
 
@@ -93,7 +85,7 @@ def read(
     directory: Path, faults: list[Fault], contract: Path | None = None, *, whole: bool = True
 ) -> Sources:
     """The YAML trees of all files below a directory; a `whole` one needs a contract."""
-    sources = Sources(directory)
+    sources = Sources(directory, directories=(directory,))
     for name in TOP_FILES:
         file = directory / name
         if name == SCHEMA_FILE and contract is not None and not file.is_file():
@@ -118,13 +110,15 @@ def read(
 
 
 def stack(lower: Sources, upper: Sources, faults: list[Fault]) -> Sources:
-    """One directory's trees laid over another's. Tests are those of the upper one."""
+    """One directory's trees laid over another's. Tests of the lowest are left behind: what shipped
+    files promise is held against them alone, and an overlay is there to change it."""
     overrides = list(lower.overrides)
+    dropped = (TESTS,) if lower.base is None else ()
 
     def lay(
         below: Mapping[str, Node], above: Mapping[str, Node], folder: str = "", file: str = ""
     ) -> Trees:
-        merged = {name: without(tree, TESTS) for name, tree in below.items()}
+        merged = {name: without(tree, *dropped) for name, tree in below.items()}
         for name, tree in above.items():
             if name in merged:
                 place = f"{folder}{name}{file}"
@@ -150,15 +144,21 @@ def stack(lower: Sources, upper: Sources, faults: list[Fault]) -> Sources:
         texts={**lower.texts, **upper.texts},
         overrides=overrides,
         releases={**lower.releases, **upper.releases},
-        layers=lower.layers + upper.layers,
+        warnings=[*lower.warnings, *upper.warnings],
+        directories=(*lower.directories, *upper.directories),
+        base=lower.base or lower,
     )
 
 
 def compile_sources(sources: Sources, faults: list[Fault]) -> Mappings | None:
     """Everything that the trees say; None when there is no contract to hold them against."""
-    schema = read_schema(sources.schema, faults) if sources.schema else None
+    below = sources.base.schema if sources.base else None
+    lower = read_schema(below, []) if below else None
+    schema = read_schema(sources.schema, faults, lower) if sources.schema else None
+    schema = schema or lower
     if schema is None:
         return None
+    before = len(faults)
     rules = read_rules(sources.top.get(RULES_FILE), schema, faults)
     schema = replace(
         schema,
@@ -166,7 +166,7 @@ def compile_sources(sources: Sources, faults: list[Fault]) -> Mappings | None:
         about={**rules.about(), **schema.about},
     )
     names = read_names(sources.top.get(NAMES_FILE), schema, faults)
-    warnings: list[Fault] = []
+    warnings = list(sources.warnings)
     plans: dict[str, Plans] = {}
     shops: dict[tuple[str, str], Plans] = {}
     registers: dict[str, Register] = {}
@@ -179,7 +179,7 @@ def compile_sources(sources: Sources, faults: list[Fault]) -> Mappings | None:
         for tree in tested.values():
             samples.extend(compiler.samples(tree, topics.get(tree.file, ()), shop))
         if shop is None and platform in sources.registers:
-            register = read_register(sources.registers[platform], compiler.topics, faults)
+            register = read_register(sources.registers[platform], compiler.topics, faults, warnings)
             registers[platform] = register
         return found
 
@@ -193,6 +193,7 @@ def compile_sources(sources: Sources, faults: list[Fault]) -> Mappings | None:
             merged[name] = lay_over(base, tree, place, sources.overrides, faults) if base else tree
         tested = {name: merged[name] for name in own}
         shops[platform, shop] = compiled(platform, merged, tested, shop)
+    faults[before:] = blamed(sources, faults[before:])
     return Mappings(
         schema,
         plans,
@@ -206,21 +207,26 @@ def compile_sources(sources: Sources, faults: list[Fault]) -> Mappings | None:
 
 
 def is_overlay(directory: Path, base: Path) -> bool:
-    """Whether a directory only says what differs from `base`: a file of it cannot stand alone."""
+    """Whether a directory says what differs from `base`, and not all that there is to say.
+
+    It says all where it has a contract of its own, or a platform: its profile, or mapping files
+    that are for topics in a folder that `base` does not have.
+    """
     sources = read(directory, [], whole=False)
-    if any((directory / name / PROFILE_FILE).is_file() for name in sources.platforms):
-        return False
     schema = sources.schema
-    if sources.shops or (schema and schema.is_mapping and schema.get("version") is None):
-        return True
-    if not sources.platforms and sources.top:
-        return schema is None
-    return any(
-        (base / platform / name).is_file() and tree.is_mapping and tree.get("topics") is None
-        for platform, trees in sources.platforms.items()
-        for name, tree in trees.items()
-        if not (tree.is_mapping and set(tree.value) == {"fragments"})
-    )
+    if schema and schema.is_mapping and all(schema.get(name) for name in REQUIRED):
+        return False
+    for folder in _folders(directory):
+        trees = sources.platforms.get(folder.name, {}).values()
+        if (folder / PROFILE_FILE).is_file():
+            return False
+        if not (base / folder.name).is_dir() and any(map(_has_topics, trees)):
+            return False
+    return any(file.suffix in SUFFIXES for file in directory.rglob("*"))
+
+
+def _has_topics(tree: Node) -> bool:
+    return tree.is_mapping and tree.get("topics") is not None
 
 
 def _folders(directory: Path) -> list[Path]:
@@ -231,7 +237,7 @@ def _folders(directory: Path) -> list[Path]:
 def _trees(folder: Path, sources: Sources, faults: list[Fault]) -> Trees:
     """The files of a folder; for which release one was written is noted apart."""
     trees = {}
-    for file in sorted(each for each in folder.iterdir() if each.suffix in _SUFFIXES):
+    for file in sorted(each for each in folder.iterdir() if each.suffix in SUFFIXES):
         if file.name == PROFILE_FILE or not file.is_file():
             continue
         tree = _tree(file, sources, faults)

@@ -8,6 +8,7 @@ from adapter.errors import Fault, FieldError
 from adapter.mapping.effects import as_of, catalog, values_of
 from adapter.mapping.expressions import Condition
 from adapter.mapping.names import Names
+from adapter.mapping.order_money import order_money
 from adapter.mapping.plans import EventPlan, Frame, PersonPlan, Plan, Setter, fill
 from adapter.mapping.register import Register
 from adapter.mapping.rules import Rules
@@ -106,6 +107,7 @@ def _apply(plan: Plan, body: dict[str, Json], frame: Frame, version: int) -> Map
                 break
         else:
             events.append(_event(event, body, frame, version))
+    ledger = order_money(plan.ledger, body, frame) if plan.ledger else None
     return Mapped(
         "mapped",
         delivery,
@@ -113,6 +115,7 @@ def _apply(plan: Plan, body: dict[str, Json], frame: Frame, version: int) -> Map
         events=tuple(events),
         order=order,
         left_out=tuple(frame.left_out),
+        ledger=ledger,
     )
 
 
@@ -142,6 +145,12 @@ def _person(plan: PersonPlan, body: dict[str, Json], frame: Frame) -> Person:
     frame.exponent = _exponent(plan.currency, body, frame)
     id_ = plan.id.get(body, frame) if plan.id else None
     found = fill(plan.contacts, body, frame)
+    attributes = fill(plan.attributes, body, frame)
+    gaps: tuple[str, ...] = ()
+    if plan.gaps:
+        weak = fill(plan.gaps, body, frame)
+        gaps = tuple(name for name in weak if name not in attributes)
+        attributes = {**weak, **attributes}
     return Person(
         id_,
         found.get("email"),
@@ -149,8 +158,11 @@ def _person(plan: PersonPlan, body: dict[str, Json], frame: Frame) -> Person:
         found.get("anonymous_id"),
         as_of(plan.as_of, body, frame),
         fill(plan.tokens, body, frame),
-        fill(plan.attributes, body, frame),
+        attributes,
         _changes(plan, body, frame) if plan.changes else {},
+        gaps,
+        fill(plan.times, body, frame) if plan.times else {},
+        plan.platform_id.get(body, frame) if plan.platform_id else None,
     )
 
 

@@ -183,9 +183,13 @@ class _Reader:
         if node is None or node.value is None:
             return PRESETS["none"]
         self.place = node
-        preset = PRESETS.get(str(node.value))
+        there_are = f"there are {', '.join(map(repr, PRESETS))}"
+        if not node.is_text:
+            self._fault(node, f"preset: expected the name of one; {there_are}")
+            return PRESETS["none"]
+        preset = PRESETS.get(node.value)
         if preset is None:
-            hint = did_you_mean(str(node.value), PRESETS) or f"; there are {', '.join(PRESETS)}"
+            hint = did_you_mean(node.value, PRESETS) or f"; {there_are}"
             self._fault(node, f"preset: no preset '{node.value}'{hint}")
         return preset or PRESETS["none"]
 

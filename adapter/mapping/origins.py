@@ -15,7 +15,8 @@ class Origin:
     """One value and where it came from, or where it was looked for.
 
     `path` is the alternative that gave it, "" when none did; `passed` are those asked before it.
-    `how` says what its type made of it, `problem` why it was left out.
+    `how` says what its type made of it, `problem` why it was left out, `key` is its own path in
+    what the body becomes: `order_completed.items[0].price`.
     """
 
     name: str
@@ -26,6 +27,12 @@ class Origin:
     problem: str = ""
     place: str = ""
     of: str = ""
+    key: str = ""
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the body does not hold it at all."""
+        return self.value is None and not self.problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +81,15 @@ class EventOrigin:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What became of a body, with its reasons. Parts that the file does not have are empty."""
+    """What became of a body, with its reasons. Parts that the file does not have are empty.
+
+    `over` are the files that are laid over `file`. `gaps` are attributes that only fill what is not
+    known, `times` those that were true at another time than the body, `derived` those that are in
+    no body: by a rule, or by what is remembered.
+    """
 
     file: str = ""
+    over: tuple[str, ...] = ()
     ignored: Hinge | None = None
     culprit: Origin | None = None
     identity: tuple[Origin, ...] = ()
@@ -85,6 +98,9 @@ class Trace:
     order: Origin | None = None
     attributes: tuple[Origin, ...] = ()
     absent: tuple[Origin, ...] = ()
+    gaps: tuple[Origin, ...] = ()
+    times: tuple[Origin, ...] = ()
+    derived: tuple[Origin, ...] = ()
     changes: tuple[Origin, ...] = ()
     events: tuple[EventOrigin, ...] = ()
     catalog: tuple[Origin, ...] = ()

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from adapter.mapping import parser, syntax
+from adapter.mapping.compile_event import PARTS as EVENT_PARTS
+from adapter.mapping.compiler import PARTS
 from adapter.mapping.expressions import Evaluate, compile_template, compile_tree, literal
 from adapter.mapping.loader import Sources
 from adapter.mapping.overlays import lay_over
@@ -119,10 +121,16 @@ def _outline(root: Node) -> Outline:
     found = tuple(each for each in several if each.is_text)
     outline = Outline(root, found)
     for name, _, node in entries(root):
-        if name not in _NO_EXPRESSIONS:
+        if name in PARTS and name not in _NO_EXPRESSIONS:
             for role, written in _walk((name,), node):
-                outline.written[role] = written
+                if _is_known(role):
+                    outline.written[role] = written
     return outline
+
+
+def _is_known(role: Role) -> bool:
+    """Below a name that is misspelt nothing counts: that name is the fault."""
+    return role[0] != "events" or (len(role) > 2 and role[2] in EVENT_PARTS)
 
 
 def _walk(role: Role, node: Node) -> Iterator[tuple[Role, Written]]:

@@ -6,7 +6,7 @@ file that they came from, so a fault names the file that set what is wrong.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from adapter.errors import Fault
 from adapter.mapping.hints import did_you_mean
@@ -31,8 +31,23 @@ class Override:
 def lay_over(
     base: Node, over: Node, file: str, overrides: list[Override], faults: list[Fault]
 ) -> Node:
-    """The whole of two files of one name, `file`; tests of the lower one are left behind."""
-    return _merge(without(base, TESTS), over, file, (), overrides, faults)
+    """The whole of two files of one name, `file`.
+
+    Tests of both are kept: whoever wants those of the upper one alone takes them out of the lower.
+    """
+    merged = _merge(without(base, TESTS), without(over, TESTS), file, (), overrides, faults)
+    tests = _both(base, over)
+    if tests is None or not merged.is_mapping:
+        return merged
+    keys = {**(base.keys or {}), **(merged.keys or {}), **(over.keys or {})}
+    return replace(merged, value={**merged.value, TESTS: tests}, keys=keys)
+
+
+def _both(base: Node, over: Node) -> Node | None:
+    below, own = (each.get(TESTS) if each.is_mapping else None for each in (base, over))
+    if below is None or own is None or not (below.is_sequence and own.is_sequence):
+        return below if own is None else own
+    return replace(own, value=(*below.value, *own.value))
 
 
 def without(node: Node, *names: str) -> Node:
@@ -40,7 +55,7 @@ def without(node: Node, *names: str) -> Node:
     if not node.is_mapping:
         return node
     values = {name: value for name, value in node.value.items() if name not in names}
-    return Node(values, node.file, node.line, node.column, keys=node.keys)
+    return replace(node, value=values)
 
 
 def _merge(

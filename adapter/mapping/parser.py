@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
+from adapter.mapping import slips
 from adapter.mapping.syntax import (
     WORD,
     Call,
@@ -76,7 +77,7 @@ def parse_template(text: str) -> tuple[str | Tree, ...]:
             reader = _Reader(text, at + 1)
             tree = _expr(reader)
             if reader.at >= len(text) or text[reader.at] != "}":
-                raise reader.error(f"expected '}}' to close the brace, found {reader.found()}")
+                raise reader.slip("'}' to close the brace")
             pieces += [literal, tree] if literal else [tree]
             literal, at = "", reader.at + 1
         else:
@@ -116,10 +117,15 @@ class _Reader:
 
     def need(self, token: str, closes: str) -> None:
         if not self.take(token):
-            raise self.error(f"expected '{token}' to close {closes}, found {self.found()}")
+            raise self.slip(f"'{token}' to close {closes}")
 
     def found(self) -> str:
-        return f"'{self.text[self.at]}'" if self.at < len(self.text) else "the end"
+        return slips.word(self.text, self.at)
+
+    def slip(self, expected: str) -> ExpressionError:
+        """An expression went on where it should have ended."""
+        hint = slips.taught(self.text, self.at)
+        return self.error(f"expected {expected}, found {self.found()}{hint}")
 
     def error(self, problem: str) -> ExpressionError:
         return ExpressionError(self.at, problem)
@@ -128,7 +134,7 @@ class _Reader:
 def _whole(reader: _Reader) -> Tree:
     tree = _expr(reader)
     if reader.at < len(reader.text):
-        raise reader.error(f"expected '|', '??' or the end, found {reader.found()}")
+        raise reader.slip("'|', '??' or the end")
     return tree
 
 
@@ -143,6 +149,8 @@ def _piped(reader: _Reader) -> Tree:
     operand = _operand(reader)
     calls = []
     while reader.take("|"):
+        if reader.text.startswith("|", reader.at):
+            raise ExpressionError(reader.at - 1, slips.NO_ALTERNATIVE)
         calls.append(_call(reader))
     return Pipe(operand, tuple(calls)) if calls else operand
 
@@ -169,8 +177,7 @@ def _operand(reader: _Reader) -> Tree:
     name = reader.match(_NAME, skip=False)
     if name is not None:
         return _path(reader, name)
-    if reader.text.startswith("'", reader.at):
-        raise reader.error("texts stand in double quotes")
+    _refuse_single_quotes(reader)
     raise reader.error(f"expected a path, a $fact, a text or a number, found {reader.found()}")
 
 
@@ -186,9 +193,13 @@ def _path(reader: _Reader, name: str) -> Path:
         elif reader.text.startswith("[", reader.at):
             reader.at += 1
             reader.skip()
-            parts.append(_bracket(reader))
+            part = _bracket(reader)
             if not reader.text.startswith("]", reader.at):
-                raise reader.error(f"expected ']' to close the bracket, found {reader.found()}")
+                problem = f"expected ']' to close the bracket, found {reader.found()}"
+                if isinstance(part, Match):
+                    problem += slips.of_selector(part.name, part.value, reader.text, reader.at)
+                raise reader.error(problem)
+            parts.append(part)
             reader.at += 1
         else:
             reader.skip()
@@ -210,6 +221,7 @@ def _bracket(reader: _Reader) -> Part:
     if value is None:
         value = reader.match(WORD)
     if value is None:
+        _refuse_single_quotes(reader)
         raise reader.error(f"expected a word or a text in double quotes, found {reader.found()}")
     return Match(name, value)
 
@@ -224,6 +236,7 @@ def _call(reader: _Reader) -> Call:
         while True:
             literal = _literal(reader)
             if literal is None:
+                _refuse_single_quotes(reader)
                 raise reader.error(
                     f"expected a text in double quotes, a number, true or false, "
                     f"found {reader.found()}"
@@ -235,6 +248,11 @@ def _call(reader: _Reader) -> Call:
     return Call(name, tuple(arguments), start)
 
 
+def _refuse_single_quotes(reader: _Reader) -> None:
+    if reader.text.startswith("'", reader.at):
+        raise reader.error(slips.QUOTES)
+
+
 def _literal(reader: _Reader) -> Literal | None:
     text = _text(reader)
     if text is not None:
@@ -243,15 +261,8 @@ def _literal(reader: _Reader) -> Literal | None:
     if number is not None:
         return Literal(Decimal(number) if "." in number else int(number))
     word = _NAME.match(reader.text, reader.at)
-    if (
-        word
-        and word[0] in ("true", "false")
-        and reader.text[word.end() : word.end() + 1]
-        not in (
-            ".",
-            "[",
-        )
-    ):
+    after = reader.text[word.end() : word.end() + 1] if word else ""
+    if word and word[0] in ("true", "false") and after not in (".", "["):
         reader.at = word.end()
         reader.skip()
         return Literal(word[0] == "true")
@@ -277,4 +288,4 @@ def _text(reader: _Reader) -> str | None:
                 raise ExpressionError(at - 1, 'a backslash stands only before " and \\')
         characters.append(character)
         at += 1
-    raise ExpressionError(start, "this text is never closed")
+    raise ExpressionError(start, slips.NEVER_CLOSED)

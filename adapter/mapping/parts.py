@@ -30,6 +30,7 @@ class Parts(TreeReader):
         warnings: list[Fault],
     ) -> None:
         super().__init__(texts, faults, warnings)
+        self._sound = len(faults)
         self.schema = schema
         self._fragments: dict[str, tuple[Node, Node]] = {}
         self._compiled: dict[tuple[str, str], tuple[Setter, ...]] = {}
@@ -70,11 +71,14 @@ class Parts(TreeReader):
                     self._fragments[name] = key, node
 
     def unused_fragments(self) -> None:
-        """Warn of what nothing uses; its own faults are told all the same."""
+        """Warn of what nothing uses, unless what would use it may be what holds the faults; its
+        own faults are told all the same."""
         used = {name for name, _ in self._compiled}
+        is_sound = len(self.faults) == self._sound
         for name, (key, _) in self._fragments.items():
             if name not in used:
-                self.warnings.append(key.fault(f"fragments.{name}: nothing uses it"))
+                if is_sound:
+                    self.warnings.append(key.fault(f"fragments.{name}: nothing uses it"))
                 self._fragment(name, "item", self.schema.item)
 
     def _fragment(self, name: str, kind: str, fields: Fields) -> tuple[Setter, ...]:

@@ -82,6 +82,9 @@ class PersonPlan:
     tokens: tuple[Setter, ...] = ()
     attributes: tuple[Setter, ...] = ()
     changes: tuple[tuple[str, tuple[Setter, ...]], ...] = ()
+    gaps: tuple[Setter, ...] = ()
+    times: tuple[Setter, ...] = ()
+    platform_id: Setter | None = None
     names: bool = False
     currency: Setter | None = None
 
@@ -113,6 +116,24 @@ class CatalogPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class LedgerPlan:
+    """The money of the order that a body is about. Where `refund` is not empty the body is about
+    that one refund, else about the whole order. `presentment` is only asked where the buyer saw
+    another currency, `refunded` where there are refunds."""
+
+    order: Setter
+    as_of: Setter | None = None
+    currency: Setter | None = None
+    presentment_currency: Setter | None = None
+    fields: tuple[Setter, ...] = ()
+    presentment: tuple[Setter, ...] = ()
+    refunded: tuple[Setter, ...] = ()
+    refunds: Setter | None = None
+    gift_cards: Setter | None = None
+    refund: tuple[Setter, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ActionPlan:
     """Something that must happen and is no event; `kind` is one of model.ACTIONS."""
 
@@ -133,6 +154,7 @@ class Plan:
     events: tuple[EventPlan, ...] = ()
     catalog: CatalogPlan | None = None
     action: ActionPlan | None = None
+    ledger: LedgerPlan | None = None
 
 
 def fill(

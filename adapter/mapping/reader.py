@@ -22,6 +22,9 @@ from adapter.mapping.values import is_true
 from adapter.strictyaml import Node
 
 _BARE_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_SWITCHES = (False, 0, "", "off", "no", "none", "null", "disabled")
+"""What people write who want something away."""
+_SHAPES = {"ignore_when": "{reason: condition}"}
 _T = TypeVar("_T")
 
 
@@ -38,7 +41,7 @@ class TreeReader:
     def expression(self, node: Node, what: str) -> Expression | None:
         value = node.value
         if isinstance(value, str):
-            if node.quoted and _BARE_WORD.fullmatch(value):
+            if is_quoted_word(node):
                 self.warnings.append(
                     node.fault(
                         f"{what}: quotes do not make a literal; write {{value: {value}}} "
@@ -90,9 +93,14 @@ class TreeReader:
         return list(entries(node))
 
     def is_mapping(self, node: Node, what: str) -> bool:
-        if not node.is_mapping:
-            self.fault(node, f"{what}: expected a mapping of names to values")
-        return node.is_mapping
+        """Whether it is one; a fault says what to write instead where it is not."""
+        if node.is_mapping:
+            return True
+        kind = "an event" if what.startswith("events.") else "a mapping of names to values"
+        expected = _SHAPES.get(what, kind)
+        switch = "; to switch it off write off" if _switches(node) else ""
+        self.fault(node, f"{what.removeprefix('events.')}: expected {expected}{switch}")
+        return False
 
     def known(self, node: Node, prefix: str, names: Iterable[str], what: str) -> None:
         for name, key, _ in entries(node):
@@ -101,3 +109,15 @@ class TreeReader:
 
     def fault(self, node: Node, message: str) -> None:
         self.faults.append(node.fault(message))
+
+
+def is_quoted_word(node: Node) -> bool:
+    """Whether somebody seems to have meant a literal: `"pos"` is a path for all its quotes."""
+    return node.quoted and node.is_text and bool(_BARE_WORD.fullmatch(node.value))
+
+
+def _switches(node: Node) -> bool:
+    value = node.value
+    if isinstance(value, str):
+        return value.strip().lower() in _SWITCHES
+    return value == () or (value is not True and value in _SWITCHES)

@@ -7,7 +7,7 @@ notes: {topic: what to know}    # shown by `adapter topics`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from adapter.errors import Fault
@@ -31,7 +31,9 @@ class Register:
         return self.admin.union(self.ignored, self.notes)
 
 
-def read_register(root: Node, mapped: Mapping[str, Node], faults: list[Fault]) -> Register:
+def read_register(
+    root: Node, mapped: Mapping[str, Node], faults: list[Fault], warnings: list[Fault]
+) -> Register:
     """The register that a tree holds; `mapped` are the topics of mapping files, by their place."""
     if not root.is_mapping:
         faults.append(root.fault(f"a register of topics is a mapping of {', '.join(_PARTS)}"))
@@ -48,7 +50,26 @@ def read_register(root: Node, mapped: Mapping[str, Node], faults: list[Fault]) -
             faults.append(
                 key.fault(f"ignored.{topic}: is mapped in {place.file}:{place.line}:{place.column}")
             )
-    return Register(_admin(root.get("admin"), faults), ignored, _texts(root, "notes", faults))
+    notes = _texts(root, "notes", faults)
+    admin = _admin(root.get("admin"), faults)
+    known = {*mapped, *ignored}
+    for part, topic, place in _named(root, admin, notes):
+        if topic not in known:
+            hint = did_you_mean(topic, known)
+            warnings.append(
+                place.fault(f"{part}: {topic} is neither mapped nor ignored anywhere{hint}")
+            )
+    return Register(admin, ignored, notes)
+
+
+def _named(
+    root: Node, admin: frozenset[str], notes: Mapping[str, str]
+) -> Iterator[tuple[str, str, Node]]:
+    """(part, topic, place) of what is told of topics, beside what they become."""
+    for node in root.value["admin"].value if admin else ():
+        yield "admin", node.value, node
+    for topic, key, _ in entries(root.value["notes"]) if notes else ():
+        yield "notes", topic, key
 
 
 def _admin(node: Node | None, faults: list[Fault]) -> frozenset[str]:

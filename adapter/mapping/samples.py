@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
@@ -19,8 +19,11 @@ _KEYS = (
     "name", "fixture", "topic", "set", "remove", "expect", "ignored", "error", "left_out",
 )  # fmt: skip
 _OUTCOMES = ("expect", "ignored", "error")
-_EXPECT = ("person", "events", "order", "catalog", "action")
-_PERSON = ("id", "email", "phone", "anonymous_id", "as_of", "tokens", "attributes", "changes")
+_EXPECT = ("person", "events", "order", "catalog", "action", "ledger")
+_PERSON = (
+    "id", "email", "phone", "anonymous_id", "as_of", "tokens", "attributes", "changes", "gaps",
+    "times", "platform_id",
+)  # fmt: skip
 _EVENT = ("name", "key", "id", "timestamp", "properties")
 _STEP = re.compile(r"(?:^|\.)([^.\[\]]+)|\[([0-9]{1,6})\]")
 
@@ -32,7 +35,7 @@ class Sample:
     """One embedded test, as its file writes it.
 
     `shop` is whose body it is, where the file is a shop's own; `fixture_place` the line and column
-    at which the fixture is named.
+    at which the fixture is named, `places` where each change of it is.
     """
 
     name: str
@@ -49,6 +52,7 @@ class Sample:
     left_out: tuple[str, ...] | None = None
     shop: str | None = None
     fixture_place: tuple[int, int] = (1, 1)
+    places: tuple[tuple[int, int], ...] = ()
 
     def change(self, body: Json) -> Json:
         """A copy of the fixture's body with `set` and `remove` done; ValueError where it cannot."""
@@ -58,6 +62,17 @@ class Sample:
         for place in self.removals:
             _remove(changed, place)
         return changed
+
+    def invented(self, body: Json) -> Iterator[tuple[tuple[int, int], Place, frozenset[str]]]:
+        """(where, place, names) of each change to something inside what the fixture does not have,
+        nor an earlier change made; `names` are those that it has instead."""
+        made: set[str] = set()
+        names = frozenset(body) if isinstance(body, dict) else frozenset[str]()
+        for (place, _), where in zip(self.changes, self.places, strict=False):
+            first = str(place[0])
+            if len(place) > 1 and first not in names and first not in made:
+                yield where, place, names
+            made.add(first)
 
 
 def written(place: Place) -> str:
@@ -113,6 +128,7 @@ def read_sample(
         left_out=_texts(node.get("left_out"), "left_out", faults),
         shop=shop,
         fixture_place=(fixture_node.line, fixture_node.column),
+        places=_places(node.get("set")),
     )
     return sample if len(faults) == before else None
 
@@ -144,6 +160,12 @@ def _changes(node: Node | None, faults: list[Fault]) -> tuple[tuple[Place, Json]
         (_place(key, str(key_text), faults), _as_body(value.plain()))
         for key_text, (key, value) in zip(node.value, node.items(), strict=True)
     )
+
+
+def _places(node: Node | None) -> tuple[tuple[int, int], ...]:
+    if node is None or not node.is_mapping:
+        return ()
+    return tuple((key.line, key.column) for key, _ in node.items())
 
 
 def _removals(node: Node | None, faults: list[Fault]) -> tuple[Place, ...]:

@@ -14,7 +14,7 @@ from adapter.strictyaml import Node
 ITEM = "item"
 _LIST = "list of "
 _SECTIONS = ("version", "person", "item", "events", "common", "flat", "product", "variant", "about")
-_REQUIRED = ("version", "person", "item", "events", "common", "flat")
+REQUIRED = ("version", "person", "item", "events", "common", "flat")
 
 Source = Literal["mapping", "items", "memory"]
 
@@ -115,9 +115,12 @@ def _object(fields: tuple[Field, ...], *, closed: bool = True) -> dict[str, Any]
     }
 
 
-def read_schema(root: Node, faults: list[Fault]) -> Schema | None:
-    """The contract that a tree holds; None, and faults, when it is not whole."""
-    before = len(faults)
+def read_schema(root: Node, faults: list[Fault], lower: Schema | None = None) -> Schema | None:
+    """The contract that a tree holds; None, and faults, when one of its parts is missing.
+
+    In place of what is faulty stands what the contract below it says, or an optional text: mapping
+    files can then be read, so that their own faults are told at once with these.
+    """
     if not root.is_mapping:
         faults.append(root.fault(f"a schema is a mapping of {', '.join(_SECTIONS)}"))
         return None
@@ -129,27 +132,35 @@ def read_schema(root: Node, faults: list[Fault]) -> Schema | None:
     for name in _SECTIONS:
         section = root.get(name)
         if section is None:
-            if name in _REQUIRED:
+            if name in REQUIRED:
                 faults.append(root.fault(f"'{name}' is missing"))
         elif name != "version" and not section.is_mapping:
             faults.append(section.fault(f"{name}: expected a mapping"))
         else:
             sections[name] = section
-    if not all(name in sections for name in _REQUIRED):
+    if not all(name in sections for name in REQUIRED):
         return None
     version = sections["version"]
     if type(version.value) is not int or version.value < 1:
         faults.append(version.fault("version: expected a whole number from 1"))
-    item = _fields(sections["item"], faults, nested=False)
+
+    def flat_fields(name: str) -> tuple[Field, ...]:
+        below = () if lower is None else getattr(lower, name)
+        return _fields(sections[name], faults, below, nested=False) if name in sections else ()
+
+    item = flat_fields("item")
     for each in item:
         if each.is_list:
             faults.append(sections["item"].fault(f"item.{each.name}: an item holds no lists"))
     events = {}
     for key, node in sections["events"].items():
+        name = str(key.value)
+        below = None if lower is None else lower.events.get(name)
         if node.is_mapping:
-            events[str(key.value)] = Event(str(key.value), _fields(node, faults))
+            events[name] = Event(name, _fields(node, faults, below.fields if below else ()))
         else:
-            faults.append(node.fault(f"{key.value}: expected a mapping of properties"))
+            faults.append(node.fault(f"{name}: expected a mapping of properties"))
+            events[name] = below or Event(name, ())
     flat = {}
     for key, node in sections["flat"].items():
         flat[str(key.value)] = str(node.value)
@@ -157,36 +168,46 @@ def read_schema(root: Node, faults: list[Fault]) -> Schema | None:
         if node.value not in names:
             hint = did_you_mean(str(node.value), names)
             faults.append(node.fault(f"flat.{key.value}: not a field of item{hint}"))
-    person = tuple(
-        replace(field, optional=True) for field in _fields(sections["person"], faults, nested=False)
+    return Schema(
+        version=version.value if type(version.value) is int else 1,
+        person=tuple(replace(field, optional=True) for field in flat_fields("person")),
+        item=item,
+        events=events,
+        common=flat_fields("common"),
+        flat=flat,
+        product=flat_fields("product"),
+        variant=flat_fields("variant"),
+        about=_about(sections.get("about"), events, faults, lower.events if lower else {}),
     )
-    common = _fields(sections["common"], faults, nested=False)
-    product, variant = (
-        _fields(sections[name], faults, nested=False) if name in sections else ()
-        for name in ("product", "variant")
-    )
-    about = _about(sections.get("about"), events, faults)
-    if len(faults) > before:
-        return None
-    return Schema(version.value, person, item, events, common, flat, product, variant, about)
 
 
 def _about(
-    section: Node | None, events: Mapping[str, Event], faults: list[Fault]
+    section: Node | None,
+    events: Mapping[str, Event],
+    faults: list[Fault],
+    lower: Mapping[str, Event],
 ) -> dict[str, str]:
+    """What is said of events. Of one that an overlay switched off the lower contract still says it."""
     about = {}
     for key, node in section.items() if section else ():
         if key.value in events:
             about[str(key.value)] = str(node.value)
-        else:
+        elif key.value not in lower:
             hint = did_you_mean(str(key.value), events)
             faults.append(key.fault(f"about.{key.value}: not an event of the contract{hint}"))
     return about
 
 
-def _fields(section: Node, faults: list[Fault], *, nested: bool = True) -> tuple[Field, ...]:
-    fields = (_field(key, node, faults, nested=nested) for key, node in section.items())
-    return tuple(field for field in fields if field is not None)
+def _fields(
+    section: Node, faults: list[Fault], lower: tuple[Field, ...], *, nested: bool = True
+) -> tuple[Field, ...]:
+    below = {each.name: each for each in lower}
+    fields = []
+    for key, node in section.items():
+        name = str(key.value)
+        field = _field(key, node, faults, nested=nested)
+        fields.append(field or below.get(name) or Field(name, "text", optional=True))
+    return tuple(fields)
 
 
 def _field(key: Node, node: Node, faults: list[Fault], *, nested: bool) -> Field | None:

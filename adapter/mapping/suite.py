@@ -9,10 +9,10 @@ from typing import Any
 
 from adapter.errors import Fault, MalformedError
 from adapter.mapping.body import parse_body
-from adapter.mapping.hints import did_you_mean
+from adapter.mapping.hints import closest, did_you_mean
 from adapter.mapping.mapper import Mappings
-from adapter.mapping.samples import Sample
-from adapter.model import Delivery, Mapped
+from adapter.mapping.samples import Sample, written
+from adapter.model import Delivery, Json, Mapped
 
 TRIGGERED_AT = 1767225600  # 2026-01-01T00:00:00Z
 RECEIVED_AT = TRIGGERED_AT + 2
@@ -57,12 +57,42 @@ def missing(found: Iterable[Case]) -> list[Fault]:
     faults = []
     for case in found:
         if not case.fixture.is_file():
-            near = (f"{case.fixture.parent.name}/{each.name}" for each in _beside(case.fixture))
-            hint = did_you_mean(case.sample.fixture, near)
+            hint = _named_alike(case.fixture)
             line, column = case.sample.fixture_place
             problem = f"tests: fixture {case.sample.fixture}: there is no such file{hint}"
             faults.append(Fault(case.sample.file, line, column, problem))
     return faults
+
+
+def warnings(found: Iterable[Case]) -> list[Fault]:
+    """A warning for every change to something inside what the fixture does not have: a slip in its
+    name would be added to the body, and the test would hold for nothing."""
+    warned = []
+    bodies: dict[Path, Json] = {}
+    for case in found:
+        if not any(len(place) > 1 for place, _ in case.sample.changes):
+            continue
+        if case.fixture not in bodies:
+            bodies[case.fixture] = _body(case.fixture)
+        for (line, column), place, names in case.sample.invented(bodies[case.fixture]):
+            problem = f"the fixture has no '{place[0]}'{did_you_mean(str(place[0]), names)}"
+            text = f"tests: set: {written(place)}: {problem}"
+            warned.append(Fault(case.sample.file, line, column, text))
+    return warned
+
+
+def _body(file: Path) -> Json:
+    try:
+        return parse_body(file.read_bytes())
+    except (OSError, MalformedError):
+        return None
+
+
+def _named_alike(file: Path) -> str:
+    """The fixture of its folder that may have been meant; the folder itself is no likeness."""
+    stems = {each.name.removesuffix(".json"): each.name for each in _beside(file)}
+    close = closest(file.name.removesuffix(".json"), stems)
+    return f", did you mean '{file.parent.name}/{stems[close]}'?" if close else ""
 
 
 def _found(name: str, directories: tuple[Path, ...]) -> Path:
@@ -132,6 +162,7 @@ def _as_json(mapped: Mapped) -> dict[str, Any]:
         "order": mapped.order,
         "catalog": None if mapped.catalog is None else mapped.catalog.to_json(),
         "action": None if mapped.action is None else mapped.action.to_json(),
+        "ledger": None if mapped.ledger is None else mapped.ledger.to_json(),
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
+from collections.abc import Collection
 from decimal import Decimal
 
 from adapter.mapping.filters import FILTERS, Filter
@@ -80,12 +81,13 @@ def filters_page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def filters_table(width: int = 100) -> str:
-    """The filters for a terminal, in lines of `width`."""
+def filters_table(width: int = 100, names: Collection[str] = ()) -> str:
+    """The filters for a terminal, in lines of `width`; all of them where none is named."""
     lines: list[str] = []
-    for group in GROUPS:
+    wanted = [each for each in FILTERS.values() if not names or each.name in names]
+    for group in (each for each in GROUPS if any(one.group == each for one in wanted)):
         lines.append(group)
-        for each in (each for each in FILTERS.values() if each.group == group):
+        for each in (each for each in wanted if each.group == group):
             lines.append(f"  {each.signature}")
             indent = " " * 6
             lines += textwrap.wrap(

@@ -15,9 +15,20 @@ from typing import Any
 
 from redis import Redis
 
-from adapter.identify import Ref
+from adapter.deeds import Errand
 from adapter.jobs import JobTemplate
-from adapter.model import CanonicalEvent, Delivery, Entry, Json, Mapped, Operation, Person
+from adapter.model import (
+    Action,
+    CanonicalEvent,
+    Delivery,
+    Entry,
+    Json,
+    Mapped,
+    Operation,
+    OrderMoney,
+    Person,
+)
+from adapter.people.memory import Ref
 from adapter.resolver import Owner
 from adapter.store import catalog, refs, topics
 from adapter.store.connection import store_errors
@@ -86,14 +97,16 @@ class Settlement:
     memory: Mapping[Ref, Json] = field(default_factory=dict)
     dropped: Sequence[tuple[Entry, CanonicalEvent]] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
+    errands: Sequence[Errand] = ()
     answered: bool = True
 
 
 class Outbox:
     """The atomic steps. Every method raises StoreError when Redis does not do it."""
 
-    def __init__(self, redis: Redis, workspace: str, job: JobTemplate) -> None:
+    def __init__(self, redis: Redis, workspace: str, job: JobTemplate, *, secret: str = "") -> None:
         self._redis = redis
+        self._secret = secret
         self._scripts = Scripts(redis, workspace, job)
         self._stream = self._scripts.prefix + "outbox"
 
@@ -136,6 +149,10 @@ class Outbox:
             ref = catalog.product(delivery.platform, delivery.shop, product.id)
             record = _dump(product.to_json())
             arguments += [ref, record, product.as_of, catalog.PRODUCT_SECONDS]
+        if mapped.action is not None:
+            arguments += ["=a", _dump(mapped.action.to_json())]
+        if mapped.ledger is not None:
+            arguments += ["=l", _dump(mapped.ledger.to_json())]
         for event in mapped.events:
             arguments += [refs.business_key(delivery, event), _dump(event.to_json())]
         with store_errors():
@@ -173,7 +190,7 @@ class Outbox:
         wanted = list(wanted)
         if not wanted:
             return {}
-        names = [self._scripts.prefix + refs.memory(*ref) for ref in wanted]
+        names = [self._scripts.prefix + self._name(ref) for ref in wanted]
         with store_errors():
             values: Any = self._redis.mget(names)
         pairs = zip(wanted, values, strict=True)
@@ -187,14 +204,19 @@ class Outbox:
         """
         entries = {entry.id: entry for entry in work.done}
         waits = [
-            [id_, refs.waiting(refs.memory(*ref)), str(_second(id_) + refs.WAIT_SECONDS)]
+            [
+                id_,
+                refs.waiting(self._name(ref)),
+                str(_second(id_) + refs.wait_seconds(ref[0])),
+                0 if ref[0] == "order" else refs.MOST_UNDER_A_TOKEN,
+            ]
             for id_, ref in work.waits
         ]
         memory = [
-            [refs.memory(*ref), _dump(value), str(refs.seconds(ref[0]))]
+            [self._name(ref), _dump(value), str(refs.seconds(ref[0]))]
             for ref, value in (*work.owners.items(), *work.memory.items())
         ]
-        released = [refs.waiting(refs.memory(*ref)) for ref in work.owners if ref[0] == "order"]
+        released = [refs.waiting(self._name(ref)) for ref in work.owners]
         document = {
             "done": list(entries),
             "dead": [_dead(dead, entries) for dead in work.dead],
@@ -208,6 +230,7 @@ class Outbox:
             "memory": memory,
             "released": released,
             "counts": [[name, str(n)] for name, n in work.counts.items() if n],
+            "errands": [[errand.delivery, _dump(errand.to_json())] for errand in work.errands],
             "hand_over": hand_over,
         }
         with store_errors():
@@ -215,6 +238,9 @@ class Outbox:
                 "settle", claim.token, LEASE_MS, _now(), _dump(document), secrets.token_hex(8)
             )
         return left if settled else None
+
+    def _name(self, ref: Ref) -> str:
+        return refs.memory(*ref, self._secret)
 
     def back_off(
         self, claim: Claim, seconds: float, reason: str, *, paused: bool = False, died: bool = False
@@ -287,13 +313,16 @@ def _entry(id_: str, fields: Mapping[bytes, bytes]) -> Entry:
     events: list[CanonicalEvent] = []
     while (text := fields.get(b"e%d" % len(events))) is not None:
         events.append(CanonicalEvent.from_json(json.loads(text)))
+    action, ledger = fields.get(b"a"), fields.get(b"l")
     return Entry(
         id=id_,
         size=sum(map(len, fields.values())),
         delivery=Delivery.from_json(json.loads(fields[b"d"])),
-        person=Person.from_json(json.loads(fields[b"p"])),
+        person=Person.from_json(json.loads(fields[b"p"])) if fields[b"p"] else Person(),
         events=tuple(events),
         order=fields[b"o"].decode() or None,
+        action=Action.from_json(json.loads(action)) if action else None,
+        ledger=OrderMoney.from_json(json.loads(ledger)) if ledger else None,
     )
 
 

@@ -2,7 +2,7 @@
 
 | name | kind | holds | lives |
 |-|-|-|-|
-| `outbox` | stream | d delivery, p person, o order, e0.. events | until settled |
+| `outbox` | stream | d delivery, p person, o order, l ledger, a action, e0.. | until settled |
 | `parked` | stream | d delivery, r reason, b body (zlib) or p, o, e0.. | until replayed, dropped |
 | `dead` | stream | r record: operation, reason, deliveries | until replayed, dropped |
 | `lease` | text | job:<id>, run:<token> or wait:<reason> | 15 s, 10 s, the backoff |
@@ -14,9 +14,16 @@
 | `key:<platform>:<shop>:<event>:<key>` | text | the delivery that holds it | 30 days |
 | `owner:<kind>:<platform>:<shop>:<value>` | text | {id, email, phone}; {} is nobody | 400 days |
 | `lines:<platform>:<shop>:<cart>` | text | {at, seen, lines: {variant: quantity}} | 90 days |
-| `lists:<identifier>:<value>` | text | {attribute: state}, see `adapter.changes` | 400 days |
-| `rules:<identifier>:<value>` | text | {rule: [Unix seconds, last value]} | 400 days |
+| `person:<identifier>:<value>` | text | see `people.profile`; {to} is who it is | for good |
+| `sold:<platform>:<shop>:<kind>:<token>` | text | the order that it became | 400 days |
+| `told:<platform>:<shop>:<order>` | text | {event: when it was told of it} | 400 days |
+| `link:<platform>:<shop>:<checkout>` | text | the cart that it began as | 400 days |
+| `since:<platform>:<shop>` | text | Unix: its first whole day began | for good |
 | `waiting:order:<platform>:<shop>:<value>` | list | entries, each a JSON list of fields | 24 h |
+| `waiting:<token's kind>:...` | list | the same, the newest 20 | 72 h |
+| `errands` | hash | delivery: what is to be done in all of Redis, see purge | until done |
+| `reports` | stream | r what is held of somebody who asked | 30 days |
+| `redacted:<hash>` | text | somebody, or an order of theirs, was erased | 30 days |
 | `waiting` | sorted set | the lists above by deadline (Unix seconds) | as they live |
 | `seen` | hash | `<platform> <shop> <topic>`: when it last came | small, for good |
 | `topics` | hash | `<outcome> <platform> <shop> <topic>`: how many | small, for good |
@@ -28,16 +35,28 @@ from __future__ import annotations
 
 import hashlib
 
+from adapter import whom
 from adapter.model import CanonicalEvent, Delivery
+from adapter.store import hashing
 
 DEDUPE_SECONDS = 48 * 3600
 KEY_SECONDS = 30 * 86400
 OWNER_SECONDS = 400 * 86400
 CART_SECONDS = 90 * 86400
+FOR_GOOD = 0
 WAIT_SECONDS = 24 * 3600
+TOKEN_WAIT_SECONDS = 72 * 3600
+MOST_UNDER_A_TOKEN = 20
 
 _LONGEST = 200
-_OF_A_PERSON = ("lists", "rules")
+_SECONDS = {
+    "cart_lines": CART_SECONDS,
+    "person": FOR_GOOD,
+    "since": FOR_GOOD,
+    whom.TOMBSTONE: whom.TOMBSTONE_SECONDS,
+}
+_NAMES = {"cart_lines": "lines"}
+_KINDS = ("cart_lines", "sold", "told", "link", "since", "product")
 
 
 def prefix(workspace: str) -> str:
@@ -60,20 +79,28 @@ def owner(kind: str, platform: str, shop: str, value: str) -> str:
     return f"owner:{kind}:{platform}:{shop}:{_short(value)}"
 
 
-def memory(kind: str, platform: str, shop: str, value: str) -> str:
+def memory(kind: str, platform: str, shop: str, value: str, secret: str = "") -> str:
     """What is remembered under a Ref of the resolver: of an owner, a cart, a person."""
-    if kind in _OF_A_PERSON:
+    if kind == "person":
         identifier, _, text = value.partition(":")
         # Names of keys show up in logs of Redis and in tools: addresses and numbers are hashed.
-        return f"{kind}:{identifier}:{_short(text) if identifier == 'id' else _hash(text)}"
-    if kind == "cart_lines":
-        return f"lines:{platform}:{shop}:{_short(value)}"
+        own = _short(text) if identifier == "id" else hashing.name(text, secret)
+        return f"{kind}:{identifier}:{own}"
+    if kind == whom.TOMBSTONE:
+        return hashing.redacted(platform, shop, value, secret)
+    if kind in _KINDS:
+        return ":".join(filter(None, (_NAMES.get(kind, kind), platform, shop, _short(value))))
     return owner(kind, platform, shop, value)
 
 
 def seconds(kind: str) -> int:
-    """How long it is remembered from its last change on."""
-    return CART_SECONDS if kind == "cart_lines" else OWNER_SECONDS
+    """How long it is remembered from its last change on; FOR_GOOD is 0."""
+    return _SECONDS.get(kind, OWNER_SECONDS)
+
+
+def wait_seconds(kind: str) -> int:
+    """How long an entry waits until somebody owns what it names."""
+    return WAIT_SECONDS if kind == "order" else TOKEN_WAIT_SECONDS
 
 
 def waiting(owner_ref: str) -> str:

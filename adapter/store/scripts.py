@@ -17,10 +17,14 @@ PICKUP_MS = 15_000
 """How long a pushed flush job may wait for a worker before another may be pushed."""
 
 # Redis 7 and Valkey: these steps may write although the memory is full, since they are what
-# empties it. `accept` must not: its refusal is the 503 that makes the store try again later.
+# empties it. `accept` must not: its refusal is the 503 that makes the store try again later. A load
+# of the catalog can wait as well.
 _WITHOUT_OOM = "#!lua flags=allow-oom\n"
-_REFUSED_WHEN_FULL = {"accept"}
+_REFUSED_WHEN_FULL = {"accept", "catalog"}
 _WAKING = {"accept", "settle", "sweep"}
+_ABOUT_PRODUCTS = {"accept", "catalog"}
+_SHARED = ("wake", "products")
+"""What stands before others and is no step of its own."""
 
 
 class Scripts:
@@ -36,13 +40,15 @@ class Scripts:
         self.prefix = refs.prefix(workspace)
         folder = files("adapter.store") / "scripts"
         wake = _job_table(job, workspace) + (folder / "wake.lua").read_text()
+        products = (folder / "products.lua").read_text()
         self._scripts = {}
         for path in folder.iterdir():
             name = path.name.removesuffix(".lua")
-            if name == "wake":
+            if name in _SHARED:
                 continue
             text = "" if name in _REFUSED_WHEN_FULL else _WITHOUT_OOM
             text += wake if name in _WAKING else ""
+            text += products if name in _ABOUT_PRODUCTS else ""
             self._scripts[name] = redis.register_script(text + path.read_text())
 
     def call(self, name: str, *args: str | bytes | int) -> Any:

@@ -16,7 +16,8 @@ from adapter.errors import Fault
 from adapter.mapping.rules import Rules, read_rules
 from adapter.mapping.schema import read_schema
 from adapter.model import Entry, Json, Operation
-from adapter.resolver import Ref, Resolution, references, resolve
+from adapter.people.memory import Ref
+from adapter.resolver import MOST_READS, Policy, Resolution, references, resolve
 from adapter.strictyaml import parse
 from adapter.ulid import event_ulid, is_ulid
 
@@ -34,8 +35,7 @@ vip_tier: {from: lifetime_value, steps: {bronze: 0, silver: 500, gold: 1000}, ev
 first_time_buyer: {when: orders_count | eq(1)}
 discount_eligible: {when: [email, tags | count | gt(1)]}
 """
-RULES: Ref = ("rules", "", "", "id:42")
-LISTS: Ref = ("lists", "", "", "id:42")
+ADA: Ref = ("person", "", "", "id:42")
 
 
 def _read() -> Rules:
@@ -61,7 +61,18 @@ def spent(id: str, amount: float, at: int = AT) -> Entry:
 
 
 def run(*entries: Entry, memory: dict[Ref, Json] | None = None, **more: Any) -> Resolution:
-    return resolve(entries, memory or {}, **{"now": AT, "rules": RULES_, **more})
+    policy = Policy(**{"rules": RULES_, **more})
+    return resolve(entries, memory or {}, now=AT, policy=policy)
+
+
+def knowing(tier: str) -> dict[Ref, Json]:
+    """Memory in which somebody is of that tier."""
+    return {ADA: {"sent": AT, "rules": {"vip_tier": [AT, tier]}}}
+
+
+def last_values(resolution: Resolution) -> Json:
+    """The last values of rules with an event, as they are remembered."""
+    return resolution.taught.get(ADA, {}).get("rules")
 
 
 def identify(resolution: Resolution) -> Operation:
@@ -86,6 +97,7 @@ def test_what_follows_is_sent_with_what_it_follows_from() -> None:
     assert identify(resolution).attributes == {
         "lifetime_value": 500.0,
         "orders_count": 1,
+        "average_order_value": 500.0,
         "vip_tier": "silver",
         "first_time_buyer": True,
     }
@@ -108,13 +120,20 @@ def test_the_identifier_counts_though_it_is_no_attribute() -> None:
 def test_what_a_body_says_itself_wins() -> None:
     resolution = run(body("1-0", lifetime_value=500.0, vip_tier="friend"))
     assert identify(resolution).attributes["vip_tier"] == "friend"
-    assert resolution.taught.get(RULES) is None
+    assert last_values(resolution) is None
 
 
-def test_without_its_inputs_a_rule_asks_and_says_nothing() -> None:
-    one = body("1-0", city="Graz")
-    assert references([one], rules=RULES_) == set()
-    assert identify(run(one)).attributes == {"city": "Graz"}
+def test_without_its_inputs_a_rule_says_nothing() -> None:
+    assert identify(run(body("1-0", city="Graz"))).attributes == {"city": "Graz"}
+
+
+def test_inputs_that_never_stand_in_one_body_are_remembered() -> None:
+    """An opt-out must end what an earlier body has begun, whatever shares its batch."""
+    memory = run(body("1-0", AT, tags=["a", "b"])).taught
+    later = run(entry("2-0", person("42", email="a@x.com", as_of=AT + 1)), memory=memory)
+    assert identify(later).attributes["discount_eligible"] is True
+    fewer = run(body("3-0", AT + 2, tags=["a"]), memory={**memory, **later.taught})
+    assert identify(fewer).attributes["discount_eligible"] is False
 
 
 # The events of rules
@@ -123,7 +142,7 @@ def test_without_its_inputs_a_rule_asks_and_says_nothing() -> None:
 def test_a_first_value_is_no_change() -> None:
     resolution = run(spent("1-0", 700))
     assert told(resolution) == []
-    assert resolution.taught == {RULES: {"vip_tier": [AT, "silver"]}}
+    assert last_values(resolution) == {"vip_tier": [AT, "silver"]}
 
 
 @pytest.mark.parametrize(
@@ -136,15 +155,14 @@ def test_a_first_value_is_no_change() -> None:
 )
 def test_a_change_is_told_once(amount: float, events: list[Any]) -> None:
     one = spent("1-0", amount, AT + 9)
-    assert references([one], rules=RULES_) == {RULES}
-    memory = {RULES: {"vip_tier": [AT, "silver"]}}
+    memory = knowing("silver")
     resolution = run(one, memory=memory)
     assert told(resolution) == events
     assert told(run(spent("2-0", amount, AT + 10), memory={**memory, **resolution.taught})) == []
 
 
 def test_the_event_is_one_of_the_contract() -> None:
-    memory = {RULES: {"vip_tier": [AT, "silver"]}}
+    memory = knowing("silver")
     event = run(spent("1-0", 5000, AT + 9), memory=memory).operations[-1]
     key = f"id:42:vip_tier:silver:gold:{AT + 9}"
     assert event == Operation(
@@ -170,8 +188,8 @@ def test_the_event_is_one_of_the_contract() -> None:
 def test_each_change_within_a_batch_is_told() -> None:
     """With how many others a body shares its batch decides nothing: a flush that died may find
     more of them when it runs again, and must send the same events."""
-    bodies = [spent("3-0", 1200, AT + 3), spent("1-0", 10, AT + 1), spent("2-0", 600, AT + 2)]
-    memory = {RULES: {"vip_tier": [AT, "gold"]}}
+    bodies = [spent("1-0", 10, AT + 1), spent("2-0", 600, AT + 2), spent("3-0", 1200, AT + 3)]
+    memory = knowing("gold")
     whole = run(*bodies, memory=memory)
     changes = [
         ("gold", "bronze", AT + 1),
@@ -180,24 +198,22 @@ def test_each_change_within_a_batch_is_told() -> None:
     ]
     assert told(whole) == changes
     assert identify(whole).attributes["vip_tier"] == "gold"
-    fewer = run(*bodies[1:], memory=memory)
+    fewer = run(*bodies[:2], memory=memory)
     assert told(fewer) == changes[:2]
     assert [one.id for one in fewer.operations[1:]] == [one.id for one in whole.operations[1:3]]
 
 
 def test_what_is_older_than_what_is_known_is_no_change() -> None:
-    memory = {RULES: {"vip_tier": [AT, "silver"]}}
-    resolution = run(spent("1-0", 5000, AT - 1), memory=memory)
-    assert (told(resolution), resolution.taught) == ([], {})
+    memory = run(spent("1-0", 700)).taught
+    resolution = run(spent("2-0", 5000, AT - 1), memory=memory)
+    assert (resolution.operations, last_values(resolution)) == ((), None)
 
 
-def test_a_body_that_names_nobody_decides_no_change() -> None:
-    """Memory was not asked about whoever it may turn out to be of."""
+def test_a_body_that_names_nobody_decides_for_its_owner() -> None:
     owner = ("cart", PLATFORM, SHOP, "c1")
-    who = person(None, tokens={"cart": "c1"}, attributes={"lifetime_value": 5000})
-    resolution = run(entry("1-0", who), memory={owner: {"id": "42"}})
-    assert identify(resolution).attributes["vip_tier"] == "gold"
-    assert (told(resolution), resolution.taught) == ([], {})
+    who = person(None, tokens={"cart": "c1"}, as_of=AT + 1, attributes={"lifetime_value": 5000})
+    memory = {**knowing("silver"), owner: {"id": "42"}}
+    assert told(run(entry("1-0", who), memory=memory)) == [("silver", "gold", AT + 1)]
 
 
 # Lists of which only changes are told
@@ -221,13 +237,13 @@ def test_changes_come_to_the_whole_list() -> None:
         (body("5-0", AT + 4, tags=["d"]), ["d"]),
     ]
     for one, expected in steps:
-        assert references([one]) == {LISTS}
+        assert ADA in references([one])
         resolution = run(one, memory=memory)
         assert tags(resolution) == expected
         memory |= resolution.taught
     whole = run(*(one for one, _ in steps))
     assert tags(whole) == ["d"]
-    assert whole.taught == memory
+    assert whole.taught[ADA]["lists"] == memory[ADA]["lists"]
 
 
 def test_unknown_before_it_begins_empty() -> None:
@@ -237,7 +253,7 @@ def test_unknown_before_it_begins_empty() -> None:
 def test_what_was_removed_from_an_unknown_list_does_not_empty_it() -> None:
     resolution = run(changed("1-0", remove=["a"]))
     assert tags(resolution) is None
-    assert resolution.taught[LISTS]["tags"]["elements"] == {"a": [False, AT]}
+    assert resolution.taught[ADA]["lists"]["tags"]["elements"] == {"a": [False, AT]}
 
 
 def test_an_older_whole_list_does_not_undo_a_change() -> None:
@@ -254,9 +270,12 @@ def test_rules_see_the_whole_list() -> None:
 @pytest.mark.parametrize("identify_by", ["id", "email"])
 def test_memory_is_the_persons_by_whom_they_are_identified(identify_by: Any) -> None:
     one = entry("1-0", person(email="a@x.com", changes={"tags": {"add": ["b"]}}))
-    ref = LISTS if identify_by == "id" else ("lists", "", "", "email:a@x.com")
-    assert references([one], identify_by=identify_by) == {ref}
-    assert set(run(one, identify_by=identify_by).taught) == {ref}
+    by_email: Ref = ("person", "", "", "email:a@x.com")
+    own, other = (ADA, by_email) if identify_by == "id" else (by_email, ADA)
+    assert {own, other} <= references([one], {}, Policy(identify_by=identify_by))
+    taught = run(one, identify_by=identify_by).taught
+    assert "lists" in taught[own]
+    assert taught[other] == {"to": own[3].split(":", 1)}
 
 
 # Opting out
@@ -320,8 +339,10 @@ several = st.lists(happenings, max_size=6, unique_by=lambda one: one.id)
 @given(several, several)
 def test_what_is_asked_for_is_all_that_matters(before: list[Entry], batch: list[Entry]) -> None:
     memory = run(*before).taught
-    wanted = references(batch, rules=RULES_)
-    asked = {ref: value for ref, value in memory.items() if ref in wanted}
+    asked: dict[Ref, Json] = {}
+    for _ in range(MOST_READS):
+        asked.update({ref: memory.get(ref) for ref in references(batch, asked)})
+    assert references(batch, asked) == set()
     first, second = run(*batch, memory=memory), run(*batch, memory=asked)
     assert (first.operations, first.lessons) == (second.operations, second.lessons)
     assert run(*batch, memory=memory) == first, "a flush that runs again sends the same"

@@ -11,7 +11,7 @@ class TestTrack(DestinationContract):
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -31,10 +31,11 @@ class Decoded:
 
     action: str
     identifiers: dict[str, str]
-    timestamp: int
-    attributes: dict[str, Any]
+    timestamp: int | None = None
+    attributes: dict[str, Any] = field(default_factory=dict)
     id: str | None = None
     name: str | None = None
+    secondary: dict[str, str] | None = None
 
 
 def line(number: int, **more: Any) -> dict[str, Any]:
@@ -103,6 +104,18 @@ OPERATIONS = {
     "event without properties": happening("1002"),
 }
 
+ENDS = {
+    "merge": Operation("merge", {"id": "42"}, AT, {}, secondary={"id": "43"}),
+    "merge of a guest": Operation(
+        "merge", {"id": "42"}, AT, {}, secondary={"email": "ada@example.com"}
+    ),
+    "delete": Operation("delete", {"id": "42"}, AT, {}),
+    "delete by email": Operation("delete", {"email": "ada@example.com"}, AT, {}),
+    "suppress": Operation("suppress", {"id": "42"}, AT, {}),
+    "suppress by phone": Operation("suppress", {"phone": "+4915112345678"}, AT, {}),
+}
+"""What is done to people as a whole."""
+
 
 def answer(status: int, body: bytes | str = b"{}", **headers: str) -> Response:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -152,13 +165,34 @@ class DestinationContract:
         assert len(read.identifiers) == 1
         assert type(read.timestamp) is int
 
+    @pytest.mark.parametrize("operation", ENDS.values(), ids=ENDS)
+    def test_what_is_done_to_people_names_them_and_nothing_else(self, operation: Operation) -> None:
+        item = self.encoded(operation)
+        assert self.decoded(item) == Decoded(
+            operation.action,
+            dict(operation.identifiers),
+            secondary=None if operation.secondary is None else dict(operation.secondary),
+        )
+        assert item.operation is operation
+        assert item.shortened == ()
+
+    @pytest.mark.parametrize(
+        ("operation", "side"),
+        [*((one, "identifiers") for one in ENDS.values()), (ENDS["merge"], "secondary")],
+    )
+    def test_a_name_that_is_too_long_is_nobodys(self, operation: Operation, side: str) -> None:
+        operation = replace(operation, **{side: {"id": "4" * self.max_item_bytes}})
+        unsendable = self.destination.encode(operation)
+        assert isinstance(unsendable, Unsendable)
+        assert "4444" not in unsendable.reason
+
     def test_an_event_keeps_its_ulid(self) -> None:
         operation = order(2)
         assert operation.id is not None
         assert is_ulid(operation.id)
         assert self.decoded(self.encoded(operation)).id == operation.id
 
-    @pytest.mark.parametrize("operation", [*OPERATIONS.values(), order(500)])
+    @pytest.mark.parametrize("operation", [*OPERATIONS.values(), *ENDS.values(), order(500)])
     def test_the_same_operation_is_the_same_bytes(self, operation: Operation) -> None:
         again = Operation.from_json(json.loads(json.dumps(operation.to_json())))
         assert self.encoded(again).data == self.encoded(operation).data

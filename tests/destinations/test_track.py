@@ -12,6 +12,7 @@ from builders import AT, happening, identify
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapter.deeds import stages
 from adapter.destinations.base import Item, Unsendable, Verdict
 from adapter.destinations.shortening import (
     ATTRIBUTES,
@@ -21,6 +22,10 @@ from adapter.destinations.shortening import (
 )
 from adapter.destinations.track import ITEM_BYTES, REQUEST_BYTES, Track
 from adapter.errors import Misconfigured, Refused, RetryLater, SendError
+from adapter.model import Operation
+from adapter.sandbox.people import Workspace
+from adapter.sandbox.track import Track as Server
+from adapter.sandbox.track import read
 from adapter.sandbox.validation import MAX_BATCH, check
 
 from .contract import WHOLE, Decoded, DestinationContract, answer, line, order
@@ -36,6 +41,8 @@ class TestTrack(DestinationContract):
         data = json.loads(item.data)
         assert check(data) == [], "the stand-in for Customer.io would refuse it"
         assert data.pop("type") == "person"
+        if data["action"] == "merge":
+            data["identifiers"] = data.pop("primary")
         return Decoded(**data)
 
     def partial(self, errors: list[dict[str, Any]]) -> bytes:
@@ -350,3 +357,34 @@ def test_any_attributes_are_an_item_or_unsendable(attributes: dict[str, Any]) ->
     assert len(sent) <= ATTRIBUTES
     assert all(len(name.encode()) <= NAME_BYTES for name in sent)
     assert all(len(str(v).encode()) <= VALUE_BYTES for v in sent.values() if isinstance(v, str))
+
+
+@pytest.mark.parametrize("side", ["identifiers", "secondary"])
+def test_nobody_is_merged_by_phone(side: str) -> None:
+    people = {"identifiers": {"id": "42"}, "secondary": {"id": "43"}}
+    people[side] = {"phone": "+4915112345678"}
+    operation = Operation("merge", timestamp=AT, attributes={}, **people)
+    unsendable = TRACK.encode(operation)
+    assert isinstance(unsendable, Unsendable)
+    assert unsendable.reason == "nobody can be merged by phone"
+
+
+def test_a_merge_that_leans_on_its_own_request_does_nothing_and_in_the_next_it_does() -> None:
+    """Why `stages` parts them: told by the stand-in, which does merges first."""
+    operations = [
+        replace(identify(), identifiers={"id": who}, attributes={"email": f"{who}@x.com"})
+        for who in ("42", "43")
+    ]
+    merge = Operation("merge", {"id": "42"}, AT, {}, secondary={"id": "43"})
+
+    def people(*requests: list[Operation]) -> list[str | None]:
+        server = Server(Workspace(), "site", "key", "us")
+        for request in requests:
+            items = [item for one in request if isinstance(item := TRACK.encode(one), Item)]
+            made = TRACK.request(items)
+            call = read(made.method, made.path, made.body)
+            assert server.answer(call, "Basic c2l0ZTprZXk=").status == 200
+        return sorted(str(one.id) for one in server.workspace.directory.people.values())
+
+    assert people([*operations, merge]) == ["42", "43"]
+    assert people(*stages([*operations, merge])) == ["42"]

@@ -78,7 +78,7 @@ def test_it_knows_the_parts_that_the_compiler_knows() -> None:
     assert set(properties) == {*compiler.PARTS, "release"}
 
     def inner(part: dict[str, Any]) -> dict[str, Any]:
-        found: dict[str, Any] = part["anyOf"][0]["properties"]
+        found: dict[str, Any] = part["properties"]
         return found
 
     assert set(inner(properties["person"])) == set(PERSON_PARTS)
@@ -127,7 +127,16 @@ INVALID = [
     ("topics", "admin: a/b"),
     ("names", "preset: snake"),
     ("rules", "vip: {when: x}"),
-]
+
+    ("mapping", "events: {order_completed: OFF}"),
+    ("mapping", "events: {order_completed: false}"),
+    ("mapping", "events: {order_completed: {when: [{val: 1}]}}"),
+    ("mapping", "ignore_when: {staff order: {value: 1, text: x}}"),
+    ("contract", "events: {order_completed: {gift_message: {type: text?, abuot: x}}}"),
+    ("names", "events: {order_completed: {nmae: x}}"),
+    ("names", "attributes: {orders_count: []}"),
+    ("rules", "vip_tier: {form: lifetime_value}"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("kind", "text"), INVALID)
@@ -135,9 +144,33 @@ def test_what_is_underlined(kind: str, text: str) -> None:
     assert faults(kind, text) != []
 
 
+TYPOS = [
+    ("mapping", "events: {order_completed: {properties: {totl: total}}}", "$.events.order_completed.properties", "'totl' was unexpected"),
+    ("mapping", "person: {attributes: {fist_name: a}}", "$.person.attributes", "'fist_name' was unexpected"),
+    ("mapping", "events: {order_completed: OFF}", "$.events.order_completed", "'OFF' is not one of ['off']"),
+    ("mapping", "events: {order_completed: {at: {val: 1}}}", "$.events.order_completed.at", "'val' was unexpected"),
+    ("contract", "events: {order_completed: {gift: {typ: text}}}", "$.events.order_completed.gift", "'typ' was unexpected"),
+    ("names", "events: {order_completed: {nmae: x}}", "$.events.order_completed", "'nmae' was unexpected"),
+    ("rules", "vip_tier: {form: a}", "$.vip_tier", "'form' was unexpected"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "text", "place", "problem"), TYPOS)
+def test_a_typo_is_named_at_its_place(kind: str, text: str, place: str, problem: str) -> None:
+    """And not: that is none of these."""
+    (found,) = faults(kind, text)
+    assert found.startswith(f"{place}: ")
+    assert problem in found
+
+
+@pytest.mark.parametrize("kind", DOCUMENTS)
+def test_no_schema_leaves_a_choice(kind: str) -> None:
+    assert "anyOf" not in json.dumps(DOCUMENTS[kind](SCHEMA))
+
+
 def test_a_property_is_explained() -> None:
-    events = DOCUMENTS["mapping"](SCHEMA)["properties"]["events"]["anyOf"][0]["properties"]
+    events = DOCUMENTS["mapping"](SCHEMA)["properties"]["events"]["properties"]
     completed = events["order_completed"]
     assert completed["description"] == SCHEMA.about["order_completed"]
-    properties = completed["anyOf"][0]["properties"]["properties"]["anyOf"][0]["properties"]
+    properties = completed["properties"]["properties"]["properties"]
     assert properties["tax"]["description"] == "Taxes, in `currency`. (money, optional)"

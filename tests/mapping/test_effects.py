@@ -197,6 +197,17 @@ REGISTER = """
 """
 
 
+def test_topics_of_the_register_that_nothing_knows(workshop: Workshop) -> None:
+    workshop.write(
+        "admin: [Orders/Paid, orders/paid]\nnotes: {order/paid: hi, x/y: hi}", "acme/topics.yml"
+    )
+    assert workshop.warnings("topics: [orders/paid]\norder: id") == [
+        "acme/topics.yml:1:9: admin: Orders/Paid is neither mapped nor ignored anywhere, did you mean 'orders/paid'?",
+        "acme/topics.yml:2:9: notes: order/paid is neither mapped nor ignored anywhere, did you mean 'orders/paid'?",
+        "acme/topics.yml:2:25: notes: x/y is neither mapped nor ignored anywhere",
+    ]
+
+
 def test_the_register_of_topics(workshop: Workshop) -> None:
     workshop.write(REGISTER, "acme/topics.yml")
     mappings = workshop.load("topics: [orders/paid]\nperson: {id: id}\n")

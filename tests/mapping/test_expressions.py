@@ -1,5 +1,7 @@
 """The language of expressions: what each form finds, and what each mistake is answered."""
 
+# ruff: noqa: E501 - a table has one row a line
+
 from __future__ import annotations
 
 from decimal import Decimal
@@ -10,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapter.mapping import parser
-from adapter.mapping.expressions import compile_condition, compile_text
+from adapter.mapping.expressions import compile_condition, compile_template, compile_text
 from adapter.mapping.parser import ExpressionError
 from adapter.mapping.syntax import Tree, paths
 
@@ -132,11 +134,13 @@ def test_conditions(text: str, truth: bool) -> None:
     assert compile_condition(text)(BODY, DELIVERY) is truth
 
 
+SLIP = "expected '|', '??' or the end, found"
+CLOSED = "; YAML takes ' #' for the beginning of a comment, so an expression with one stands in single quotes"
 MISTAKES: list[tuple[str, int, str]] = [
     ("", 0, "expected a path, a $fact, a text or a number, found the end"),
     ("a.", 2, "expected a name after '.', found the end"),
     ("a..b", 2, "expected a name after '.', found '.'"),
-    ("a b", 2, "expected '|', '??' or the end, found 'b'"),
+    ("a[0] b.c", 5, f"{SLIP} 'b.c'"),
     ("a[", 2, "expected a number, name=value or ']', found the end"),
     ("a[0", 3, "expected ']' to close the bracket, found the end"),
     ("a[b]", 3, "expected '=' after 'b', found ']'"),
@@ -147,15 +151,16 @@ MISTAKES: list[tuple[str, int, str]] = [
     ("(a", 2, "expected ')' to close the parenthesis, found the end"),
     ("a)", 1, "expected '|', '??' or the end, found ')'"),
     ("'pos'", 0, "texts stand in double quotes"),
-    ('"pos', 0, "this text is never closed"),
+    ('"pos', 0, f"this text is never closed{CLOSED}"),
+    ('a | before("', 11, f"this text is never closed{CLOSED}"),
     ('"a\\n"', 2, 'a backslash stands only before " and \\'),
     ("$", 1, "expected the name of a fact after '$', found the end"),
     ("a ?? $topc", 5, "no fact '$topc', did you mean 'topic'?"),
     ('a | befor("?")', 4, "no filter 'befor', did you mean 'before'?"),
     ("a | xyzzy", 4, "no filter 'xyzzy'"),
-    ("a | before", 4, "before takes 1 argument, got 0"),
-    ('a | split(",", ";")', 4, "split takes 0 to 1 argument, got 2"),
-    ("a | lower | one_of", 12, "one_of takes at least 1 argument, got 0"),
+    ("a | before", 4, "before takes 1 argument, got 0: before(sep)"),
+    ('a | split(",", ";")', 4, 'split takes 0 to 1 argument, got 2: split(sep=",")'),
+    ("a | lower | one_of", 12, "one_of takes at least 1 argument, got 0: one_of(x, more, ...)"),
     ("a | lower()", 10, "expected a text in double quotes, a number, true or false, found ')'"),
     ("a | before(?)", 11, "expected a text in double quotes, a number, true or false, found '?'"),
     ("a | before(5)", 4, "before: argument 1 must be a text in double quotes"),
@@ -167,13 +172,72 @@ MISTAKES: list[tuple[str, int, str]] = [
     ('a | before("?"', 14, "expected ')' to close the arguments, found the end"),
     ("(" * 25 + "a", 20, "more than 20 parentheses inside each other"),
 ]
+SLIPS: list[tuple[str, int, str]] = [
+    # as other languages have it
+    ('state == "paid"', 6, f"{SLIP} '=='; compare with a filter: state | eq(\"paid\")"),
+    ("state == 'paid'", 6, f"{SLIP} '=='; compare with a filter: state | eq(\"paid\")"),
+    ("state = paid", 6, f"{SLIP} '='; compare with a filter: state | eq(\"paid\")"),
+    ('a.b != "c"', 4, f"{SLIP} '!='; compare with a filter: not a.b | eq(\"c\")"),
+    ("total > 5", 6, f"{SLIP} '>'; compare with a filter: total | gt(5)"),
+    ("total <= limit", 6, f"{SLIP} '<='; compare with a filter: not total | gt(...)"),
+    (
+        '(a ?? b == "c")',
+        8,
+        "expected ')' to close the parenthesis, found '=='; compare with a filter: b | eq(\"c\")",
+    ),
+    ('a | lower == "c"', 10, f"{SLIP} '=='; compare with a filter: | eq(\"c\")"),
+    ('not a == "c"', 4, f"{SLIP} 'a'; only a condition begins with 'not'"),
+    ("total ==", 6, f"{SLIP} '=='; compare with a filter: total | eq(...)"),
+    ("total * 2", 6, f"{SLIP} '*'; there is no arithmetic: values are taken as the body has them"),
+    (
+        "a and b",
+        2,
+        f"{SLIP} 'and'; there is no 'and': `when` takes a list of conditions that all must hold",
+    ),
+    (
+        "a && b",
+        2,
+        f"{SLIP} '&&'; there is no '&&': `when` takes a list of conditions that all must hold",
+    ),
+    (
+        "a or b",
+        2,
+        f"{SLIP} 'or'; there is no 'or': what to take where it is absent stands behind '??'",
+    ),
+    ("a || b", 2, "there is no '||'; what to take where it is absent stands behind '??'"),
+    (
+        "a ? b",
+        2,
+        f"{SLIP} '?'; `a ?? b` is b where a is absent; one value for another: `| lookup(...)`",
+    ),
+    ("not a", 4, f"{SLIP} 'a'; only a condition begins with 'not'"),
+    ("(a b)", 3, "expected ')' to close the parenthesis, found 'b'"),
+    # what YAML has taken the quotes of
+    ("Web Shop", 4, f"{SLIP} 'Shop'; a text that stands for itself is written {{value: Web Shop}}"),
+    (
+        "a[name=gift message].b",
+        12,
+        "expected ']' to close the bracket, found 'message'; several words stand in double quotes: [name=\"gift message\"]",
+    ),
+    ("a[name=gift message", 12, "expected ']' to close the bracket, found 'message'"),
+    ("a[name='gift']", 7, "texts stand in double quotes"),
+    ("a | before('?')", 11, "texts stand in double quotes"),
+]
 
 
-@pytest.mark.parametrize(("text", "offset", "problem"), MISTAKES)
+@pytest.mark.parametrize(("text", "offset", "problem"), MISTAKES + SLIPS)
 def test_mistakes(text: str, offset: int, problem: str) -> None:
     with pytest.raises(ExpressionError) as error:
         compile_text(text)
     assert (error.value.offset, error.value.problem) == (offset, problem)
+
+
+def test_a_brace_is_closed_behind_its_expression() -> None:
+    with pytest.raises(ExpressionError) as error:
+        compile_template("https://{$shop == 5}")
+    assert (error.value.offset, error.value.problem) == (
+        15, "expected '}' to close the brace, found '=='; compare with a filter: $shop | eq(5)",
+    )  # fmt: skip
 
 
 def test_which_paths_it_reads() -> None:

@@ -238,6 +238,14 @@ def test_single_names(read: Any) -> None:
     assert names.attribute("email") == ("email",)
 
 
+def test_a_preset_that_is_no_name_is_told_in_plain_words(schema: Schema) -> None:
+    faults: list[Fault] = []
+    read_names(tree("preset: [a]"), schema, faults)
+    assert [each.message for each in faults] == [
+        "preset: expected the name of one; there are 'none', 'title_case', 'segment', 'klaviyo'"
+    ]
+
+
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_preset_collides_with_nothing_in_the_shipped_contract(preset: str) -> None:
     faults: list[Fault] = []
@@ -261,7 +269,10 @@ def test_a_preset_collides_with_nothing_in_the_shipped_contract(preset: str) -> 
         ("preset: klavyo", ["1:9: preset: no preset 'klavyo', did you mean 'klaviyo'?"]),
         (
             "preset: x",
-            ["1:9: preset: no preset 'x'; there are none, title_case, segment, klaviyo"],
+            [
+                "1:9: preset: no preset 'x'; "
+                "there are 'none', 'title_case', 'segment', 'klaviyo'"
+            ],
         ),
         ("events: [a]", ["1:9: events: expected a mapping of canonical names to outgoing ones"]),
         (

@@ -16,7 +16,7 @@ from adapter.mapping import Mappings, load, suite
 from adapter.mapping.loader import is_overlay, read_all
 from adapter.model import Mapped
 
-from .conftest import DELIVERY, Workshop
+from .conftest import DELIVERY, SCHEMA, Workshop
 
 BASE = """
 topics: [orders/create, orders/paid]
@@ -242,9 +242,43 @@ def test_the_tests_of_a_layer_are_those_of_its_own_files(layers: Layers, tmp_pat
     assert [suite.run(case) for case in base + custom] == [None, None]
 
 
+def test_the_tests_of_every_overlay_are_kept(layers: Layers) -> None:
+    """Each is run with everything laid over, those of one file as well as those of two."""
+    test = "{{name: {0}, fixture: acme/order.json, expect: {{}}}}"
+    layers.over(f"tests: [{test.format('a')}]")
+    layers.over(f"topics: [x/y]\norder: id\ntests: [{test.format('b')}]", "acme/more.yml")
+    layers.over(f"tests: [{test.format('c')}]", layer="later")
+    layers.over(f"order: nick\ntests: [{test.format('d')}]", "acme/more.yml", layer="last")
+    samples = layers.load().samples
+    assert [(each.name, Path(each.file).name) for each in samples] == [
+        ("a", "orders.yml"),
+        ("c", "orders.yml"),
+        ("b", "more.yml"),
+        ("d", "more.yml"),
+    ]
+    assert len({Path(each.file).parent for each in samples}) == 3
+
+
 @pytest.mark.parametrize(
     ("overlay", "faults"),
     [
+        # a near miss of `off` is told how it is written
+        *[
+            (f"events: {{order_completed: {text}}}", [f"custom/acme/orders.yml:1:27: order_completed: expected an event{switch}"])
+            for text, switch in [
+                ("OFF", "; to switch it off write off"),
+                ("no", "; to switch it off write off"),
+                ("false", "; to switch it off write off"),
+                ("0", "; to switch it off write off"),
+                ("[]", "; to switch it off write off"),
+                ('"off"', "; to switch it off write off"),
+                ("true", ""),
+                ("gone", ""),
+                ("[a]", ""),
+            ]
+        ],
+        ("events: OFF", ["custom/acme/orders.yml:1:9: events: expected a mapping of names to values; to switch it off write off"]),
+        ("ignore_when: test", ["custom/acme/orders.yml:1:14: ignore_when: expected {reason: condition}"]),
         # a fault names the file that set what is wrong
         ("events: {order_completed: {properties: {revenue: net |}}}", ["custom/acme/orders.yml:1:55: properties.revenue: expected the name of a filter after '|', found the end"]),
         ("events: {order_completed: {properties: {revenu: net}}}", ["custom/acme/orders.yml:1:41: properties.revenu: not a field of order_completed, did you mean 'revenue'?"]),
@@ -282,10 +316,17 @@ def test_what_stands_in_place_of_what_is_known(layers: Layers) -> None:
         ({"acme/eu.example/orders.yml": "person: {id: nick}"}, True),
         ({"schema.yml": "person: {points: integer}"}, True),
         ({"names.yml": "preset: none"}, True),
-        ({"acme/orders.yml": BASE}, False),
-        ({"acme/other.yml": "topics: [a]"}, False),
+        ({"rules.yml": "a: {}", "schema.yml": "version: 2"}, True),
+        ({"acme/orders.yml": BASE}, True),
+        ({"acme/other.yml": "topics: [a]"}, True),
+        ({"acme/lines.yml": "fragments: {}"}, True),
+        ({"acme/topics.yml": "notes: {}"}, True),
+        ({"acme/orders.yml": "events: {a"}, True),
+        ({"acmee/orders.yml": "person: {id: nick}"}, True),
+        ({"orders.yml": "person: {id: nick}"}, True),
         ({"acme/orders.yml": "person: {id: nick}", "acme/platform.yml": "x: y"}, False),
-        ({"acme/lines.yml": "fragments: {}"}, False),
+        ({"acme/orders.yml": "person: {id: nick}", "schema.yml": SCHEMA}, False),
+        ({"other/orders.yml": BASE}, False),
         ({}, False),
     ],
 )

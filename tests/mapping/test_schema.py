@@ -155,5 +155,43 @@ def test_a_broken_schema_says_where(old: str, new: str, fault: str) -> None:
     assert old in SCHEMA
     tree = parse(SCHEMA.replace(old, new, 1), "schema.yml", faults)
     assert tree
-    assert read_schema(tree, faults) is None
+    read_schema(tree, faults)
     assert fault in [str(each) for each in faults]
+
+
+def test_of_a_broken_schema_the_rest_holds() -> None:
+    """So that mapping files can be read, and their faults told at once with those of the schema."""
+    found: list[Schema | None] = []
+    for old, new, lower in [
+        ("phone: phone", "phone: fone", None),
+        ("phone: phone", "phone: fone", "phone: country"),
+        ("customer_created: {}", "customer_created: no", None),
+        ("customer_created: {}", "customer_created: no", "customer_created: {a: id}"),
+        ("version: 3", "versin: 3", None),
+    ]:
+        below = SCHEMA.replace(old, lower or old, 1)
+        trees = [parse(text, "schema.yml", []) for text in (below, SCHEMA.replace(old, new, 1))]
+        assert trees[0]
+        assert trees[1]
+        found.append(read_schema(trees[1], [], read_schema(trees[0], []) if lower else None))
+    phones = [each and next(f.of for f in each.person if f.name == "phone") for each in found]
+    assert phones[:2] == ["text", "country"]
+    created = [each and [f.name for f in each.events["customer_created"].fields] for each in found]
+    assert created[2:4] == [[], ["a"]]
+    assert found[4] is None, "without one of its parts it is no contract"
+
+
+def test_what_is_said_of_an_event_that_an_overlay_broke_or_took_away_is_no_fault() -> None:
+    lower = parse(SCHEMA + "about: {order_canceled: x}\n", "schema.yml", [])
+    assert lower
+    whole = read_schema(lower, [])
+    for text, count in [("order_canceled: x", 1), ("", 0)]:
+        faults: list[Fault] = []
+        kept = SCHEMA.replace(
+            "  order_canceled:\n    order_id: id\n    cancel_reason: text?\n", f"  {text}\n"
+        )
+        assert kept != SCHEMA
+        tree = parse(kept + "about: {order_canceled: x}\n", "schema.yml", faults)
+        assert tree
+        read_schema(tree, faults, whole)
+        assert len(faults) == count, faults

@@ -14,7 +14,7 @@ from adapter.mapping.loader import compile_sources, read_all
 from adapter.mapping.origins import Origin, Trace, seen
 from adapter.mapping.outline import outlines
 from adapter.mapping.schema import Field
-from adapter.mapping.trace import trace
+from adapter.mapping.trace import derived, trace
 
 from .conftest import DELIVERY, Workshop
 
@@ -33,6 +33,8 @@ MAPPING = """
         tags: customer.tags
         currency: currency
         lifetime_value: spent
+      gaps: {timezone: zone, first_name: name}
+      times: {tags: tagged_at ?? updated_at, timezone: moved_at}
       changes: {tags: {add: new_tags}}
     fragments:
       line: {name: title ?? name, quantity: quantity, price: price, sku: sku}
@@ -67,6 +69,9 @@ BODY: dict[str, Any] = {
     "currency": "USD",
     "spent": 10,
     "new_tags": ["vip"],
+    "zone": "Europe/London",
+    "name": "Lovelace",
+    "tagged_at": None,
     "total_price": "12.345",
     "subtotal": "free",
     "codes": [{"code": "X"}, {"code": None}],
@@ -109,7 +114,46 @@ def test_who_it_is(workshop: Workshop) -> None:
         "currency": ("USD", "currency", ()),
         "lifetime_value": (10.0, "spent", ()),
     }
+    assert named(found.gaps) == {"timezone": ("Europe/London", "zone", ())}
+    assert named(found.times) == {"tags": (1767225601, "updated_at", ("tagged_at",))}
     assert named(found.changes) == {"tags.add": (["vip"], "new_tags", ())}
+
+
+def test_what_fills_a_gap_is_told_apart(workshop: Workshop) -> None:
+    found = traced(workshop, {**BODY, "customer": {"id": 7}, "billing": None})
+    assert "first_name" not in named(found.attributes)
+    assert named(found.gaps)["first_name"] == ("Lovelace", "name", ())
+    assert [each.name for each in found.absent] == ["tags"], "what a gap fills is not absent"
+
+
+def test_a_time_that_is_none_is_told_as_a_problem(workshop: Workshop) -> None:
+    found = traced(workshop, {**BODY, "tagged_at": "soon"})
+    (time,) = found.times
+    assert (time.value, time.problem) == (None, "expected time, got 'soon'")
+    assert time.key == "person.times.tags"
+
+
+def test_what_is_in_no_body_is_told_with_its_rule(workshop: Workshop) -> None:
+    workshop.write(
+        "first_name: {cases: [{value: rich, when: lifetime_value | gt(5)}, {value: a}]}\n",
+        "rules.yml",
+    )
+    workshop.write(MAPPING)
+    faults: list[Fault] = []
+    sources = read_all([workshop.directory], faults)
+    mappings = compile_sources(sources, faults)
+    assert mappings is not None
+    assert faults == []
+    found = derived(
+        {"first_name": "rich", "created_at": 5},
+        mappings.rules,
+        sources.top["rules.yml"],
+        mappings.schema,
+    )
+    assert [(each.name, each.path, each.place, each.of) for each in found] == [
+        ("first_name", "by a rule, of lifetime_value", f"{workshop.directory}/rules.yml:1", "text"),
+        ("created_at", "by the adapter", "", "time"),
+    ]
 
 
 def test_an_event_that_fired(workshop: Workshop) -> None:
@@ -127,7 +171,7 @@ def test_an_event_that_fired(workshop: Workshop) -> None:
     assert event.at == Origin(
         "at", 1767225600, "created_at", ("processed_at",),
         "text '2026-01-01T01:00:00+01:00' -> Unix seconds 1767225600", "",
-        f"{workshop.directory}/acme/orders.yml:22", "time",
+        f"{workshop.directory}/acme/orders.yml:24", "time", "order_completed.at",
     )  # fmt: skip
     found = {each.name: (each.value, each.how, each.problem) for each in event.properties}
     assert found == {

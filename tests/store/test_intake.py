@@ -195,9 +195,13 @@ def test_events_deliveries_obey_the_list_of_shops(intake: Intake, outbox: Outbox
 
 
 @pytest.mark.parametrize("kind", ACTIONS)
-def test_an_action_that_nobody_carries_out_is_parked(
-    outbox: Outbox, redis: Redis, kind: str
-) -> None:
+def test_every_action_is_carried_out(kind: str) -> None:
+    asked = Mapped("mapped", Delivery("shopify", "x/y", "1", SHOP, AT), action=Action(kind))
+    assert settled(asked) is asked
+
+
+def test_an_action_that_nobody_carries_out_is_parked(outbox: Outbox, redis: Redis) -> None:
+    kind = "send_flowers"
     asked = Mapped(
         "mapped", Delivery("shopify", "x/y", kind, SHOP, AT), action=Action(kind, {"id": "1"})
     )
@@ -221,12 +225,14 @@ def test_what_asks_for_nothing_is_left_alone() -> None:
     assert settled(one) is one
 
 
-def test_a_redaction_reaches_somebody_who_must_do_it(intake: Intake, redis: Redis) -> None:
+def test_a_redaction_waits_for_delivery_as_everything_else(intake: Intake, redis: Redis) -> None:
     body = json.dumps({"shop_domain": SHOP, "customer": {"id": 1, "email": "a@x.com"}}).encode()
     facts = Delivery("shopify", "customers/redact", "w-3", SHOP, AT)
     receipt = take(intake, {**SHOPIFY.headers_for(facts), **SHOPIFY.sign(body, SECRET)}, body)
-    assert receipt.outcome == "parked"
-    assert parked(redis)[0]["reason"].startswith("redact_person: not carried out")
+    assert receipt.outcome == "accepted"
+    ((_, fields),) = redis.xrange(PREFIX + "outbox")
+    asked = {"kind": "redact_person", "values": {"id": "1", "email": "a@x.com"}}
+    assert json.loads(fields[b"a"]) == asked
 
 
 def test_the_shipped_profile_reads_events_as_data() -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from adapter.mapping.compile_effects import VALUES
+from adapter.mapping.compile_ledger import GIFT_CARD, REFUND, WHOLE
 from adapter.mapping.editor.shapes import (
     ANY,
-    OFF,
     RELEASE,
     TEXT,
     Json,
@@ -16,6 +16,7 @@ from adapter.mapping.editor.shapes import (
     items,
     object_,
     off_or,
+    one_of,
     several,
 )
 from adapter.mapping.schema import Event, Schema
@@ -29,6 +30,7 @@ def mapping_document(schema: Schema) -> Json:
     events = {event.name: _event(event, schema) for event in schema.events.values()}
     item = {each.name: field_(each) for each in schema.item}
     variant = {each.name: field_(each) for each in schema.variant}
+    money = {each.name: field_(each) for each in (*GIFT_CARD, *REFUND)}
     parts = {
         "topics": off_or(
             {"type": "array", "items": TEXT, "uniqueItems": True},
@@ -41,11 +43,16 @@ def mapping_document(schema: Schema) -> Json:
         "order": expression("The platform's id of the order that the body is about."),
         "person": off_or(_person(schema), "Whom the body is about."),
         "events": off_or(object_(events), "The events that may come of a body."),
+        "ledger": off_or(_ledger(), "The money of the order that the body is about."),
         "catalog": off_or(_catalog(schema), "The product that the body is about."),
         "action": off_or(_action(), "What must happen and is no event."),
         "fragments": off_or(
-            {"type": "object", "additionalProperties": off_or(object_({**variant, **item}))},
-            "Fields of an item, or of a variant, shared by all files of the platform.",
+            {
+                "type": "object",
+                "additionalProperties": off_or(object_({**money, **variant, **item})),
+            },
+            "Fields of an item, or of an element of another list, shared by all files of the "
+            "platform.",
         ),
         "tests": off_or({"type": "array", "items": _test(schema)}, "Tests of this very file."),
         "release": RELEASE,
@@ -86,6 +93,15 @@ def _person(schema: Schema) -> Json:
             ),
             "as_of": expression("When the values were true."),
             "attributes": off_or(object_({each.name: field_(each) for each in own})),
+            "gaps": off_or(
+                object_({each.name: field_(each) for each in own}),
+                "Attributes that only fill what nobody who knows better has said.",
+            ),
+            "times": off_or(
+                object_({each.name: expression() for each in own}),
+                "When an attribute was true, where that is not `as_of`.",
+            ),
+            "platform_id": expression("The platform's id, where `id` is the shop's own."),
             "changes": off_or(
                 object_(
                     {
@@ -114,11 +130,27 @@ def _catalog(schema: Schema) -> Json:
     )
 
 
+def _ledger() -> Json:
+    return object_(
+        {
+            "order": expression("The order's id, where it is not what `order` of the file says."),
+            "as_of": expression("When all of it was true."),
+            **{each.name: field_(each) for each in WHOLE},
+            "refunds": items("What went back of the order, by a fragment."),
+            "gift_cards": items("The lines that are gift cards, by a fragment."),
+            "refund": off_or(
+                object_({each.name: field_(each) for each in REFUND}),
+                "The refund that the body is about, instead of all of the above.",
+            ),
+        }
+    )
+
+
 def _action() -> Json:
     told = sorted({name for values in VALUES.values() for name in values})
     return object_(
         {
-            "kind": {"anyOf": [{"enum": list(ACTIONS)}, OFF]},
+            "kind": one_of(*ACTIONS),
             "when": several("Nothing is to be done unless all of these hold."),
             "with": off_or(object_({name: expression() for name in told})),
         }
@@ -147,6 +179,7 @@ def _test(schema: Schema) -> Json:
                     "order": ANY,
                     "catalog": {"type": ["object", "null"]},
                     "action": {"type": ["object", "null"]},
+                    "ledger": {"type": ["object", "null"]},
                 },
                 "additionalProperties": False,
             },

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from adapter.mapping.editor.shapes import (
-    OFF,
     TEXT,
     Json,
     described,
     document,
     object_,
     off_or,
+    one_of,
     referring,
     several,
 )
@@ -21,22 +21,19 @@ from adapter.mapping.types import TYPES
 def contract_document(_: Schema) -> Json:
     """For `schema.yml`, the contract or what a shop adds to it."""
     names = [*TYPES, *(f"list of {name}" for name in TYPES), "list of item"]
-    type_name = {
-        "description": "; ".join(f"{each.name}: {each.about}" for each in TYPES.values()),
-        "enum": [each for name in names for each in (name, f"{name}?")],
+    types = [each for name in names for each in (name, f"{name}?")]
+    about = "; ".join(f"{each.name}: {each.about}" for each in TYPES.values())
+    known = {
+        "type": {"description": about, "enum": types},
+        "about": {**TEXT, "description": "One sentence that says what it is."},
+        "from": {"enum": ["items", "memory"]},
     }
     field = {
-        "anyOf": [
-            type_name,
-            object_(
-                {
-                    "type": type_name,
-                    "about": {**TEXT, "description": "One sentence that says what it is."},
-                    "from": {"enum": ["items", "memory"]},
-                }
-            ),
-            OFF,
-        ]
+        "description": about,
+        **object_(known),
+        "type": ["string", "object", "null"],
+        "if": {"type": "string"},
+        "then": {"enum": [*types, "off"]},
     }
     fields = off_or({"type": "object", "additionalProperties": referring("field")})
     texts = off_or({"type": "object", "additionalProperties": off_or(TEXT)})
@@ -49,7 +46,7 @@ def contract_document(_: Schema) -> Json:
     }
     parts = {
         "version": {"type": "integer", "minimum": 1},
-        **{name: {**fields, "description": about} for name, about in said.items()},
+        **{name: {**fields, "description": what} for name, what in said.items()},
         "events": off_or({"type": "object", "additionalProperties": fields}, "All events."),
         "flat": {**texts, "description": "List: the field of all items that it is filled from."},
         "about": {**texts, "description": "What each event means, in a sentence."},
@@ -83,16 +80,22 @@ def names_document(schema: Schema) -> Json:
         event.name: described(referring("event"), schema.about.get(event.name, ""))
         for event in schema.events.values()
     }
-    event = {"anyOf": [TEXT, object_({"name": TEXT, "properties": referring("properties")}), OFF]}
-    several = {"anyOf": [TEXT, {"type": "array", "items": TEXT, "minItems": 1}, OFF]}
+    event = {
+        **object_({"name": TEXT, "properties": referring("properties")}),
+        "type": ["string", "object", "null"],
+        "minLength": 1,
+    }
+    several = {**TEXT, "type": ["string", "array", "null"], "items": TEXT, "minItems": 1}
     parts = {
-        "preset": {"anyOf": [{"enum": list(PRESETS)}, OFF]},
+        "preset": one_of(*PRESETS),
         "events": off_or(object_(events)),
-        "properties": off_or(referring("properties")),
+        "properties": referring("properties"),
         "items": off_or(object_({each.name: off_or(TEXT) for each in schema.item})),
         "attributes": off_or(object_({each.name: several for each in schema.person})),
     }
-    return document("Names on the way out", object_(parts), event=event, properties=properties)
+    return document(
+        "Names on the way out", object_(parts), event=event, properties=off_or(properties)
+    )
 
 
 def rules_document(schema: Schema) -> Json:
@@ -119,8 +122,8 @@ def rules_document(schema: Schema) -> Json:
         }
     )
     rules = {
-        each.name: described(off_or(referring("rule")), each.about)
+        each.name: described(referring("rule"), each.about)
         for each in schema.person
         if not each.is_list
     }
-    return document("Rules", object_(rules), rule=rule)
+    return document("Rules", object_(rules), rule=off_or(rule))

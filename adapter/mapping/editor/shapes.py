@@ -19,7 +19,8 @@ EXPRESSION = (
     "A path into the body such as `customer.email`, with filters: `tags | split | first`. "
     '`{value: x}` is a literal, `{text: "a {path} b"}` a text with paths in braces.'
 )
-OFF: Json = {"enum": [None, "off"]}
+OFF = (None, "off")
+"""What stands in an overlay to take something away."""
 
 
 def document(title: str, root: Json, **definitions: Json) -> Json:
@@ -31,11 +32,10 @@ def document(title: str, root: Json, **definitions: Json) -> Json:
         "definitions": {
             **definitions,
             "expression": {
-                "anyOf": [
-                    {"type": ["string", "number", "boolean", "null"]},
-                    {**object_({"value": ANY}), "required": ["value"]},
-                    {**object_({"text": {"type": "string"}}), "required": ["text"]},
-                ]
+                **object_({"value": ANY, "text": {"type": "string"}}),
+                "type": ["string", "number", "boolean", "object", "null"],
+                "minProperties": 1,
+                "maxProperties": 1,
             },
             "items": off_or(object_({"each": expression(), "use": TEXT})),
         },
@@ -47,7 +47,22 @@ def object_(properties: Mapping[str, Json]) -> Json:
 
 
 def off_or(schema: Json, about: str = "") -> Json:
-    return described({"anyOf": [schema, OFF]}, about)
+    """The same, and `null` and `off` as well.
+
+    One schema and no choice of several: of a choice editors only say that nothing fits, and not
+    which name in it is misspelt.
+    """
+    kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    loose = {**schema, "type": [*kinds, *({"string", "null"} - set(kinds))]}
+    loose["type"].sort()
+    if "string" not in kinds:
+        loose |= {"if": {"type": "string"}, "then": {"enum": ["off"]}}
+    return described(loose, about)
+
+
+def one_of(*values: str) -> Json:
+    """One of some words, or nothing at all."""
+    return {"enum": [*values, *OFF]}
 
 
 def described(schema: Json, about: str) -> Json:
@@ -77,5 +92,6 @@ def condition(about: str = "A condition; `not` in front of it negates.") -> Json
 
 
 def several(about: str = "A condition, or a list of which all must hold.") -> Json:
-    expression: Json = {"$ref": "#/definitions/expression"}
-    return described({"anyOf": [expression, {"type": "array", "items": expression}]}, about)
+    one: Json = {"$ref": "#/definitions/expression"}
+    every: Json = {"items": one}
+    return described({"if": {"type": "array"}, "then": every, "else": one}, about)

@@ -101,7 +101,7 @@ def build(name: str, arguments: tuple[Argument, ...]) -> Apply:
         raise ValueError(f"no filter '{name}'{did_you_mean(name, FILTERS)}")
     count = len(arguments)
     if count < filter_.least or (filter_.most is not None and count > filter_.most):
-        raise ValueError(f"{name} takes {_arity(filter_)}, got {count}")
+        raise ValueError(f"{name} takes {_arity(filter_)}, got {count}: {filter_.signature}")
     for number, argument in enumerate(arguments):
         expected = filter_.kinds[min(number, len(filter_.kinds) - 1)]
         if not isinstance(argument, expected) or (

@@ -6,7 +6,8 @@
 --          13 seconds an owner is remembered, 14 names of properties left out (JSON list or ""),
 --          15 platform, shop and topic, 16 when it came (Unix), 17 how many of 15 are told apart,
 --          18 product ref or ""; with one: record, its as_of, seconds that it is remembered;
---          then (business key ref, event) pairs
+--          then (business key ref, event) pairs; ("=a", action) is what it asks for,
+--          ("=l", ledger) what it tells of an order's money
 -- Answers {outcome, events appended}. A second call of the same delivery writes only its count.
 local prefix, counts = KEYS[1], KEYS[1] .. 'counts'
 local outcome, delivery = ARGV[1], ARGV[3]
@@ -44,20 +45,19 @@ end
 local first = 19
 if ARGV[18] ~= '' then
   first = 22
-  local product, as_of = prefix .. ARGV[18], tonumber(ARGV[20])
-  local known = redis.call('GET', product)
-  known = known and cjson.decode(known)
-  -- Of two bodies of one second the one that says "removed" came last.
-  if not known or known.as_of < as_of
-      or (known.as_of == as_of and (not known.removed or cjson.decode(ARGV[19]).removed)) then
-    redis.call('SET', product, ARGV[19], 'EX', ARGV[21])
-  end
+  remember_product(prefix, ARGV[18], ARGV[19], ARGV[20], ARGV[21])
 end
 local entry = {'d', ARGV[6], 'p', ARGV[7], 'o', ARGV[8]}
-local appended = 0
+local appended, asks = 0, false
 for i = first, #ARGV, 2 do
-  local holder = redis.call('SET', prefix .. ARGV[i], delivery, 'NX', 'GET', 'EX', ARGV[12])
-  if holder and holder ~= delivery then
+  local field = ARGV[i] == '=a' or ARGV[i] == '=l'
+  local holder = not field
+    and redis.call('SET', prefix .. ARGV[i], delivery, 'NX', 'GET', 'EX', ARGV[12])
+  if field then
+    asks = asks or ARGV[i] == '=a'
+    entry[#entry + 1] = string.sub(ARGV[i], 2)
+    entry[#entry + 1] = ARGV[i + 1]
+  elseif holder and holder ~= delivery then
     redis.call('HINCRBY', counts, 'repeated', 1)
   else
     entry[#entry + 1] = 'e' .. appended
@@ -65,7 +65,7 @@ for i = first, #ARGV, 2 do
     appended = appended + 1
   end
 end
-if appended > 0 or ARGV[7] ~= '' then
+if appended > 0 or asks or ARGV[7] ~= '' then
   redis.call('XADD', prefix .. 'outbox', '*', unpack(entry))
   wake(prefix, ARGV[4])
 end

@@ -2,13 +2,15 @@
 -- KEYS[1] prefix; ARGV 1 token, 2 lease in ms, 3 now (ISO), 5 a name for this call, the same when
 -- a client that lost the answer asks again, 4 work (JSON):
 --   done      ids of entries that are finished, whatever their end
---   memory    {ref, value, seconds}: what is to be remembered
+--   memory    {ref, value, seconds}: what is to be remembered; 0: for good
 --   dead      {record, business key ref or "", delivery id}: refused operations
 --   freed     {business key ref, delivery id}: keys of events that came to nothing
 --   answered  true: the destination answered, so a row of failures has ended
 --   condemned {entry id, reason}: entries on which the worker died again and again; parked
---   waits     {entry id, waiting ref, deadline (Unix)}: entries whose person is not known yet
+--   waits     {entry id, waiting ref, deadline (Unix), most}: entries whose person is not known yet;
+--             beyond `most` (0: any number) under one ref the oldest are given up
 --   released  waiting refs whose person is known now
+--   errands   {delivery id, errand}: what is to be done in the whole of Redis, see store/purge.py
 --   counts    {name, n}
 --   hand_over true: leave the lease to a new job, so that other work gets its turn
 -- Answers {settled, entries still in the outbox}.
@@ -24,7 +26,11 @@ end
 local work = cjson.decode(ARGV[4])
 
 for _, item in ipairs(work.memory) do
-  redis.call('SET', prefix .. item[1], item[2], 'EX', item[3])
+  if item[3] == '0' then
+    redis.call('SET', prefix .. item[1], item[2])
+  else
+    redis.call('SET', prefix .. item[1], item[2], 'EX', item[3])
+  end
 end
 for _, item in ipairs(work.dead) do
   redis.call('XADD', prefix .. 'dead', '*', 'r', item[1])
@@ -51,6 +57,11 @@ for _, item in ipairs(work.waits) do
     redis.call('RPUSH', prefix .. item[2], cjson.encode(found[1][2]))
     redis.call('ZADD', prefix .. 'waiting', 'GT', item[3], item[2])
     redis.call('XDEL', outbox, item[1])
+    if item[4] > 0 and redis.call('LLEN', prefix .. item[2]) > item[4] then
+      redis.call('LPOP', prefix .. item[2])
+      redis.call('HINCRBY', prefix .. 'counts', 'ignored', 1)
+      redis.call('HINCRBY', prefix .. 'counts', 'ignored:too many without a person', 1)
+    end
   end
 end
 for _, ref in ipairs(work.released) do
@@ -63,6 +74,9 @@ for _, ref in ipairs(work.released) do
 end
 for from = 1, #work.done, 500 do
   redis.call('XDEL', outbox, unpack(work.done, from, math.min(from + 499, #work.done)))
+end
+for _, item in ipairs(work.errands) do
+  redis.call('HSET', prefix .. 'errands', item[1], item[2])
 end
 for _, item in ipairs(work.counts) do
   redis.call('HINCRBY', prefix .. 'counts', item[1], item[2])

@@ -1,16 +1,25 @@
 -- What nobody else wakes: entries without a lease (a crash, a lost job, an ended backoff), and
--- entries that have waited too long for their person, which are parked.
+-- entries that have waited too long for their person: carts and checkouts of nobody come to
+-- nothing, all others are parked.
 -- KEYS[1] prefix; ARGV 1 now (ISO), 2 now (Unix), 3 reason of the parked, 4 how many at the most
 -- Answers {entries in the outbox, entries parked}.
 local prefix = KEYS[1]
-local parked = 0
+local parked, given_up = 0, 0
 for _, ref in ipairs(redis.call('ZRANGEBYSCORE', prefix .. 'waiting', '-inf', ARGV[2], 'LIMIT', 0, ARGV[4])) do
   for _, fields in ipairs(redis.call('LRANGE', prefix .. ref, 0, -1)) do
-    redis.call('XADD', prefix .. 'parked', '*', 'r', ARGV[3], unpack(cjson.decode(fields)))
-    parked = parked + 1
+    if string.find(ref, '^waiting:cart:') or string.find(ref, '^waiting:checkout:') then
+      given_up = given_up + 1
+    else
+      redis.call('XADD', prefix .. 'parked', '*', 'r', ARGV[3], unpack(cjson.decode(fields)))
+      parked = parked + 1
+    end
   end
   redis.call('DEL', prefix .. ref)
   redis.call('ZREM', prefix .. 'waiting', ref)
+end
+if given_up > 0 then
+  redis.call('HINCRBY', prefix .. 'counts', 'ignored', given_up)
+  redis.call('HINCRBY', prefix .. 'counts', 'ignored:no_person', given_up)
 end
 if parked > 0 then
   redis.call('HINCRBY', prefix .. 'counts', 'parked', parked)

@@ -1,0 +1,127 @@
+"""What an overlay does to whole bodies: every fixture is mapped with it and without it.
+
+An expression that always finds the wrong thing (`revenue: customer.first_name`) holds no mistake
+that could be seen in it. That no order is mapped any more can be seen.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from adapter.errors import Fault
+from adapter.mapping.blame import in_contract
+from adapter.mapping.compile_event import PARTS as EVENT_PARTS
+from adapter.mapping.coverage import Fixtures
+from adapter.mapping.mapper import Mappings
+from adapter.mapping.outline import Outline, outlines
+from adapter.mapping.sources import Sources
+from adapter.mapping.suite import RECEIVED_AT, SHOP, TRIGGERED_AT
+from adapter.model import Delivery, Mapped
+from adapter.strictyaml import Node
+
+_ELEMENT = re.compile(r"\[[0-9]+\]")
+
+
+@dataclass(slots=True)
+class _Effect:
+    """One thing that happens to fixtures of a file with an overlay, and not without it."""
+
+    reason: str
+    topics: set[str] = field(default_factory=set)
+    count: int = 0
+
+
+def warnings(
+    sources: Sources, mappings: Mappings, base: Mappings, fixtures: Fixtures
+) -> list[Fault]:
+    """Bodies that are parked, or most of a file's that are ignored, and were not without overlays.
+
+    Each is told at the value of the overlay that does it. `base` is what is overlaid.
+    """
+    found: list[Fault] = []
+    for platform in base.platforms():
+        for shop in ("", *(shop for name, shop in sources.shops if name == platform)):
+            found += _of_shop(sources, mappings, base, fixtures, platform, shop)
+    return list(dict.fromkeys(found))
+
+
+def _of_shop(
+    sources: Sources,
+    mappings: Mappings,
+    base: Mappings,
+    fixtures: Fixtures,
+    platform: str,
+    shop: str,
+) -> Iterator[Fault]:
+    totals: dict[str, int] = {}
+    effects: dict[str, dict[tuple[str, str], _Effect]] = {}
+    for topic in base.topics(platform):
+        plan = base.plan(platform, topic)
+        if plan is None or topic not in mappings.topics(platform):
+            continue
+        for body in fixtures.of_topic(platform, topic):
+            delivery = Delivery(platform, topic, "check", shop or SHOP, RECEIVED_AT, TRIGGERED_AT)
+            if base.apply(delivery, body).outcome != "mapped":
+                continue
+            totals[plan.file] = totals.get(plan.file, 0) + 1
+            mapped = mappings.apply(delivery, body)
+            if mapped.outcome == "mapped":
+                continue
+            reason = mapped.reason or ""
+            of_file = effects.setdefault(plan.file, {})
+            effect = of_file.setdefault((mapped.outcome, _path(mapped)), _Effect(reason))
+            effect.topics.add(topic)
+            effect.count += 1
+    files = outlines(sources, platform, shop)
+    for file, found in effects.items():
+        for (outcome, path), effect in found.items():
+            if outcome == "ignored" and effect.count * 2 <= totals[file]:
+                continue  # to leave some out is what `ignore_when` is for
+            outline = files.of(min(effect.topics))
+            place = _place(sources, outline, path) if outline else None
+            if place is not None:
+                of_all = f"{effect.count} of {totals[file]} fixtures"
+                yield place.fault(f"with this, {of_all} become {outcome}: {effect.reason}")
+
+
+def _path(mapped: Mapped) -> str:
+    """What it is about: the path of a reason, without the number of an element."""
+    reason = mapped.reason or ""
+    if mapped.outcome == "ignored":
+        return "person" if reason == "no_person" else f"ignore_when.{reason}"
+    return _ELEMENT.sub("", reason.partition(": ")[0])
+
+
+def _place(sources: Sources, outline: Outline, path: str) -> Node | None:
+    """The value of an overlay that a reason is about, or what comes nearest to it."""
+    first, _, rest = path.partition(".")
+    name = rest.partition(".")[0]
+    root = outline.root
+    role = (first, rest)
+    if first != "ignore_when" and _get(root, ("events", first)) is not None:
+        of_event = (name,) if name in EVENT_PARTS else ("properties", name)
+        role = ("events", first, *of_event)
+        if asked := in_contract(sources, ("events", first, name)):
+            return asked
+    for length in range(len(role), -1, -1):
+        node = _get(root, role[:length])
+        if node is not None and (own := next(_own(sources, node), None)):
+            return own
+    return None
+
+
+def _get(node: Node | None, role: tuple[str, ...]) -> Node | None:
+    for step in role:
+        node = node.get(step) if node is not None and node.is_mapping else None
+    return node
+
+
+def _own(sources: Sources, node: Node) -> Iterator[Node]:
+    """The values in a part of a file that overlays wrote."""
+    if node.is_mapping:
+        for inner in node.value.values():
+            yield from _own(sources, inner)
+    elif sources.layer(node.file):
+        yield node

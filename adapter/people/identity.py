@@ -1,0 +1,132 @@
+"""Whom a body means: the person behind an id, an address or a number, and whose an address is.
+
+An address is one person's. Whoever has an id takes over what was sent under their address alone;
+an address that another id holds is never taken from them. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from adapter.model import Entry, Json, Person
+from adapter.people.memory import View, Who, person_ref
+from adapter.people.profile import Profile, stamp
+
+IdentifyBy = Literal["id", "email"]
+_ORDER: Mapping[IdentifyBy, tuple[str, ...]] = {
+    "id": ("id", "email", "phone"),
+    "email": ("email", "id", "phone"),
+}
+EMAIL_HELD = "email held by another id"
+_MOST_STEPS = 5
+
+Contacts = Mapping[str, str]
+"""id, email, phone of somebody, as far as known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whom a named body means. `email` is the address that may be written, `merged` who turned out
+    to be the same person and was sent as somebody else before, `problem` what was left out and
+    why."""
+
+    who: Who
+    email: str | None = None
+    merged: Who | None = None
+    problem: str | None = None
+
+
+def contacts(person: Person, is_placeholder: Callable[[str], bool]) -> dict[str, str]:
+    """What a body itself says of who it is about; empty where it names nobody."""
+    found = {}
+    if person.id:
+        found["id"] = person.id
+    if person.email and not is_placeholder(person.email):
+        found["email"] = person.email
+    if person.phone:
+        found["phone"] = person.phone
+    return found
+
+
+def named(found: Contacts, identify_by: IdentifyBy) -> Who | None:
+    """The identifier that counts most."""
+    for name in _ORDER[identify_by]:
+        if found.get(name):
+            return name, found[name]
+    return None
+
+
+def candidates(found: Contacts) -> Iterator[Who]:
+    """All whose records decide who is meant."""
+    yield from ((name, value) for name, value in found.items() if value)
+
+
+def follow(who: Who, view: View) -> Who:
+    """Who that turned out to be."""
+    for _ in range(_MOST_STEPS):
+        record = view.get(person_ref(who))
+        target = record.get("to") if record else None
+        if not target:
+            break
+        who = (target[0], target[1])
+    return who
+
+
+def meant(found: Contacts, view: View, identify_by: IdentifyBy) -> Who | None:
+    """Whom contacts mean that say nothing new: of an order's owner, of a token's."""
+    who = named(found, identify_by)
+    return None if who is None else follow(who, view)
+
+
+def identify(entry: Entry, found: Contacts, view: View, identify_by: IdentifyBy) -> Identity:
+    """Whom a body means that names somebody; what it teaches of addresses is learned."""
+    first = named(found, identify_by)
+    if first is None:
+        raise ValueError("a body that names nobody")
+    who = follow(first, view)
+    person, email = entry.person, found.get("email")
+    if identify_by == "email":
+        if who[0] == "email" and person.id:
+            is_now(("id", person.id), who, entry, view)
+        return Identity(who, email)
+    merged = None
+    if who[0] == "id" and person.platform_id and person.platform_id != who[1]:
+        merged = is_now(("id", person.platform_id), who, entry, view)
+    if who[0] != "id" or not email:
+        return Identity(who, email, merged)
+    holder = follow(("email", email), view)
+    if holder == who:
+        return Identity(who, email, merged)
+    if holder != ("email", email):
+        return Identity(who, None, merged, EMAIL_HELD)
+    profile = Profile.from_json(view.get(person_ref(who)))
+    known = profile.stamps.get("email")
+    if known is not None and stamp(entry, "email") < known:
+        # An address that is theirs no longer: by now it may be somebody else's.
+        return Identity(who, None, merged)
+    if profile.email and profile.email != email:
+        view.learn(entry.id, person_ref(("email", profile.email)), {})
+    merged = is_now(("email", email), who, entry, view) or merged
+    profile = Profile.from_json(view.get(person_ref(who)))
+    profile.email = email
+    view.learn(entry.id, person_ref(who), profile.to_json())
+    return Identity(who, email, merged)
+
+
+def is_now(other: Who, who: Who, entry: Entry, view: View) -> Who | None:
+    """From here on `other` is `who`, with all that is remembered; answers `other` where both were
+    sent as people of their own before."""
+    ref = person_ref(other)
+    record: Mapping[str, Json] | None = view.get(ref)
+    if record and record.get("to") == list(who):
+        return None
+    theirs = Profile.from_json(record)
+    own = Profile.from_json(view.get(person_ref(who)))
+    both = bool(theirs.sent and own.sent)
+    if record:
+        own.takes_over(theirs)
+        view.learn(entry.id, person_ref(who), own.to_json())
+    view.learn(entry.id, ref, {"to": list(who)})
+    return other if both else None

@@ -1,0 +1,64 @@
+"""What is remembered, as a batch sees it: memory, overlaid by what the batch's own entries teach.
+
+Pure. The caller reads memory before and writes the lessons in the step that settles the batch, so a
+flush that dies in between comes to the same when it runs again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from adapter.model import Delivery, Json
+
+Ref = tuple[str, str, str, str]
+"""(kind, platform, shop, value): what is remembered, and of what.
+
+Kinds: `order`, `cart`, `checkout`, `subscription` (who owns it), `cart_lines` (what is in a cart),
+`sold` (the order that a cart or checkout became), `told` (what was told of an order), `link` (the
+cart of a checkout), `since` (when the first whole day of a shop began), `product` (see the
+catalog); `person` is of a person: platform and shop are blank there, the value is
+`<identifier>:<value>`.
+"""
+
+Who = tuple[str, str]
+"""An identifier: id, email or phone, and its value."""
+
+PERSON, SOLD, TOLD, LINK, SINCE = "person", "sold", "told", "link", "since"
+
+
+class Lesson(NamedTuple):
+    """What entry `source` teaches. It may be remembered only once that entry is finished."""
+
+    source: str
+    ref: Ref
+    value: Json
+
+
+class View:
+    """Memory as one entry after the other sees it. Values are never changed, only replaced."""
+
+    def __init__(self, memory: Mapping[Ref, Json]) -> None:
+        self._memory = memory
+        self._taught: dict[Ref, Json] = {}
+        self.lessons: list[Lesson] = []
+
+    def get(self, ref: Ref) -> Json:
+        """What is known by now; None where nothing is."""
+        return self._taught[ref] if ref in self._taught else self._memory.get(ref)
+
+    def learn(self, source: str, ref: Ref, value: Json) -> None:
+        """From entry `source` on it is `value`; what says nothing new is no lesson."""
+        if self.get(ref) != value:
+            self._taught[ref] = value
+            self.lessons.append(Lesson(source, ref, value))
+
+
+def person_ref(who: Who) -> Ref:
+    """The record of a person."""
+    return PERSON, "", "", f"{who[0]}:{who[1]}"
+
+
+def ref_of(kind: str, delivery: Delivery, value: str) -> Ref:
+    """Something that belongs to the shop of a delivery."""
+    return kind, delivery.platform, delivery.shop, value

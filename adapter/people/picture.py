@@ -1,0 +1,222 @@
+"""What a batch says of one person: one identify, the events of rules, what to remember. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from adapter import changes, ledger
+from adapter.mapping.rules import NEW, OLD, Rule, Rules
+from adapter.model import CanonicalEvent, Entry, Json, Operation, Person
+from adapter.people.memory import View, Who, person_ref
+from adapter.people.profile import Profile, Stamp, stamp
+from adapter.ulid import event_ulid
+
+TAGS = "tags"
+"""The attribute whose whole list is remembered, because other bodies hold but its changes."""
+
+FIGURES = frozenset({
+    "first_order_at", "last_order_at", "last_order_id", "orders_count", "lifetime_value",
+    "average_order_value", "first_time_buyer",
+})  # fmt: skip
+"""What the ledger says of somebody, and a platform may say itself."""
+
+_PLATFORM_FIGURES = ("orders_count", "lifetime_value", "currency", "last_order_id")
+
+
+class Picture:
+    """Gathers what entries say of one person, one after the other."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, tuple[Stamp, Json]] = {}
+        self.events: list[tuple[CanonicalEvent, Entry]] = []
+        self.sources: list[str] = []
+        self.as_of = 0
+        self.derives = False
+
+    def add(
+        self,
+        who: Who,
+        entry: Entry,
+        view: View,
+        rules: Rules,
+        *,
+        email: str | None,
+        without: frozenset[str] = frozenset(),
+        cleared: Mapping[str, Json] | None = None,
+        since: int | None = None,
+    ) -> None:
+        """What one entry says; what it teaches of the person is learned.
+
+        `email` is the address that may be written; attributes `without` are not to be; `cleared`
+        are current_cart_* of a cart that became an order; `since` is when the adapter's first whole
+        day in the shop began.
+        """
+        person = entry.person
+        profile = Profile.from_json(view.get(person_ref(who)))
+        self.sources.append(entry.id)
+        self.as_of = max(self.as_of, person.as_of)
+        touched: set[str] = set()
+        for name, value in _attributes(person, email).items():
+            if name not in without:
+                self._take(profile, name, stamp(entry, name), value, touched)
+        if created := person.attributes.get("created_at"):
+            profile.created = created
+        if cleared:
+            self._clear(profile, cleared, touched)
+        elif "current_cart_id" in touched:
+            profile.cart = self.values["current_cart_id"][1]
+        if person.named and (person.changes or TAGS in person.attributes):
+            self._lists(person, profile, entry, touched)
+        self._figures(person, profile, entry, touched, since)
+        inputs = {name: self.values[name][1] for name in touched & rules.reads}
+        if inputs:
+            # Two inputs of one rule may never stand in one body.
+            profile.inputs = {**profile.inputs, **inputs}
+            self.derives = True
+            self._rules(who, entry, profile, rules)
+        view.learn(entry.id, person_ref(who), profile.to_json())
+
+    def joins(self, other: Picture) -> None:
+        """Another picture turned out to be of the same person."""
+        for name, (theirs, value) in other.values.items():
+            if name not in self.values or theirs > self.values[name][0]:
+                self.values[name] = theirs, value
+        self.events += other.events
+        self.sources += other.sources
+        self.derives = self.derives or other.derives
+        self.as_of = max(self.as_of, other.as_of)
+
+    def identify(
+        self, who: Who, view: View, rules: Rules, *, unsubscribe_on_opt_out: bool
+    ) -> Operation | None:
+        """One identify for all of it; None where nothing of it is news of somebody known."""
+        profile = Profile.from_json(view.get(person_ref(who)))
+        attributes = {name: value for name, (_, value) in self.values.items()}
+        if self.derives:
+            attributes.update(rules.derive({**profile.inputs, **attributes}))
+        attributes.pop(who[0], None)
+        if unsubscribe_on_opt_out and attributes.get("accepts_marketing") is False:
+            attributes["unsubscribed"] = True
+        if profile.sent and not attributes:
+            return None
+        timestamp = max(self.as_of, profile.sent + 1)
+        profile.sent = timestamp
+        view.learn(self.sources[-1], person_ref(who), profile.to_json())
+        return Operation(
+            action="identify",
+            identifiers={who[0]: who[1]},
+            timestamp=timestamp,
+            attributes=attributes,
+            sources=tuple(dict.fromkeys(self.sources)),
+        )
+
+    def _take(
+        self, profile: Profile, name: str, own: Stamp, value: Json, touched: set[str]
+    ) -> None:
+        if profile.takes(name, own):
+            self.values[name] = own, value
+            touched.add(name)
+
+    def _clear(self, profile: Profile, cleared: Mapping[str, Json], touched: set[str]) -> None:
+        """The cart is an order. The times stay those of the cart: a later cart counts, whenever it
+        is heard of."""
+        profile.cart = None
+        for name, value in cleared.items():
+            own = profile.stamps.setdefault(name, (1, 0.0, 0.0, ""))
+            self.values[name] = own, value
+            touched.add(name)
+
+    def _lists(self, person: Person, profile: Profile, entry: Entry, touched: set[str]) -> None:
+        lists: dict[str, changes.State] = dict(profile.lists)
+        for name in {TAGS, *person.changes}:
+            before = state = lists.get(name)
+            if name in person.attributes:
+                state = changes.replaced(state, person.attributes[name], person.as_of)
+            if name in person.changes:
+                state = changes.changed(state, person.changes[name], person.as_of)
+            if state is None:
+                continue
+            lists[name] = state
+            # Where nothing was known and nothing is there, it would empty a list that is not.
+            if changes.elements(state) or changes.elements(before):
+                self.values[name] = stamp(entry, name), changes.elements(state)
+                touched.add(name)
+        profile.lists = lists
+
+    def _figures(
+        self,
+        person: Person,
+        profile: Profile,
+        entry: Entry,
+        touched: set[str],
+        since: int | None,
+    ) -> None:
+        """The ledger's figures, and the platform's own where they are newer."""
+        told = {name: person.attributes[name] for name in _PLATFORM_FIGURES if name in touched}
+        if "orders_count" in told or "lifetime_value" in told:
+            profile.platform = {"as_of": person.as_of, **told}
+        elif entry.ledger is None:
+            return
+        if entry.ledger is not None:
+            profile.orders = ledger.apply(profile.orders, entry.ledger)
+        whole = ledger.whole(profile.orders, created_at=profile.created, since=since)
+        own = ledger.figures(profile.orders, whole)
+        platform = dict(profile.platform)
+        as_of = platform.pop("as_of", 0)
+        figures = ledger.merged(own, ledger.latest(profile.orders), platform, as_of)
+        for name, value in figures.items():
+            known = profile.stamps.get(name)
+            self.values[name] = max(known or stamp(entry, name), stamp(entry, name)), value
+            touched.add(name)
+
+    def _rules(self, who: Who, entry: Entry, profile: Profile, rules: Rules) -> None:
+        """The events of rules whose value changed.
+
+        A first value is no change: else all customers of a shop would change once on its first day.
+        """
+        known = {name: value for name, (_, value) in self.values.items()}
+        derived = rules.derive({**profile.inputs, **known}) if rules.remembering else {}
+        values: dict[str, Any] = dict(profile.rules)
+        as_of = entry.person.as_of
+        for rule in rules.remembering:
+            if rule.name not in derived:
+                continue
+            new = derived[rule.name]
+            since, old = values.get(rule.name, (as_of, new))
+            if as_of < since:
+                continue
+            values[rule.name] = [as_of, new]
+            if old != new:
+                event = _event(who, entry, rule, old, new, rules.version)
+                self.events.append((event, entry))
+        profile.rules = values
+
+
+def _attributes(person: Person, email: str | None) -> dict[str, Json]:
+    """What an identify says of somebody: their contacts are attributes as well."""
+    found = dict(person.attributes)
+    if email:
+        found["email"] = email
+    if person.phone:
+        found["phone"] = person.phone
+    if person.anonymous_id:
+        found["anonymous_id"] = person.anonymous_id
+    return found
+
+
+def _event(
+    who: Who, entry: Entry, rule: Rule, old: Json, new: Json, version: int
+) -> CanonicalEvent:
+    delivery, as_of, name = entry.delivery, entry.person.as_of, rule.event or ""
+    key = ":".join([*who, rule.name, str(old), str(new), str(as_of)])
+    ulid = event_ulid(delivery.platform, delivery.shop, name, key)
+    properties = {
+        OLD: old,
+        NEW: new,
+        "event_id": ulid,
+        "source_platform": delivery.platform,
+        "shop": delivery.shop,
+        "schema_version": version,
+    }
+    return CanonicalEvent(name, key, ulid, as_of, properties)

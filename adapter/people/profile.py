@@ -1,0 +1,114 @@
+"""The record of a person: when what is known of each attribute was true, and what else is kept.
+
+Values are not kept, they lie at the destination; a value that is older than what was sent must only
+be recognised. So whatever the order in which bodies arrive, the same values stand in the end. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from adapter import ledger
+from adapter.model import Entry, Json
+
+Stamp = tuple[int, float, float, str]
+"""(1, or 0 for what only fills a gap; when it was true; when it was sent; delivery): the greater
+stands."""
+
+
+def stamp(entry: Entry, name: str) -> Stamp:
+    """How much the value that an entry has of an attribute counts."""
+    person, delivery = entry.person, entry.delivery
+    time = person.times.get(name, person.as_of)
+    return int(name not in person.gaps), time, delivery.triggered_at or 0.0, delivery.id
+
+
+@dataclass(slots=True)
+class Profile:
+    """What is remembered of one person.
+
+    `sent` is the time of the last identify, 0 before the first. `email` is the address that is
+    theirs, `cart` the cart that current_cart_* tell of, `orders` their ledger, `platform` what the
+    platform itself says of their orders and `created` when it says that they came to be, `inputs`
+    what rules read.
+    """
+
+    sent: int = 0
+    email: str | None = None
+    cart: str | None = None
+    stamps: dict[str, Stamp] = field(default_factory=dict)
+    lists: Mapping[str, Json] = field(default_factory=dict)
+    rules: Mapping[str, Json] = field(default_factory=dict)
+    orders: Mapping[str, Json] = field(default_factory=dict)
+    platform: Mapping[str, Json] = field(default_factory=dict)
+    inputs: Mapping[str, Json] = field(default_factory=dict)
+    created: int | None = None
+
+    def takes(self, name: str, stamp: Stamp) -> bool:
+        """Whether a value stands against what is known; it is known from here on if it does."""
+        known = self.stamps.get(name)
+        if known is not None and stamp < known:
+            return False
+        self.stamps[name] = stamp
+        return True
+
+    def takes_over(self, other: Profile) -> None:
+        """What was another profile is this one from now on."""
+        self.sent = max(self.sent, other.sent)
+        self.email = self.email or other.email
+        for name, theirs in other.stamps.items():
+            if theirs > self.stamps.get(name, _NEVER):
+                self.stamps[name] = theirs
+                if name == "current_cart_id":
+                    self.cart = other.cart
+        self.lists = {**other.lists, **self.lists}
+        self.rules = {**other.rules, **self.rules}
+        self.inputs = {**other.inputs, **self.inputs}
+        self.orders = ledger.joined(self.orders, other.orders)
+        if other.platform.get("as_of", 0) > self.platform.get("as_of", 0):
+            self.platform = other.platform
+        self.created = self.created or other.created
+
+    def to_json(self) -> dict[str, Json]:
+        """Compact: attributes that came in one body share one stamp."""
+        versions: dict[Stamp, int] = {}
+        attributes = {
+            name: versions.setdefault(stamp, len(versions)) for name, stamp in self.stamps.items()
+        }
+        data: dict[str, Json] = {
+            "sent": self.sent,
+            "email": self.email,
+            "cart": self.cart,
+            "v": [list(stamp) for stamp in versions],
+            "a": attributes,
+            "lists": self.lists,
+            "rules": self.rules,
+            "orders": self.orders,
+            "platform": self.platform,
+            "inputs": self.inputs,
+            "created": self.created,
+        }
+        return {name: value for name, value in data.items() if value}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any] | None) -> Profile:
+        if not data:
+            return cls()
+        versions: list[Any] = [tuple(each) for each in data.get("v", ())]
+        return cls(
+            data.get("sent", 0),
+            data.get("email"),
+            data.get("cart"),
+            {name: versions[number] for name, number in data.get("a", {}).items()},
+            data.get("lists", {}),
+            data.get("rules", {}),
+            data.get("orders", {}),
+            data.get("platform", {}),
+            data.get("inputs", {}),
+            data.get("created"),
+        )
+
+
+_NEVER: Stamp = (-1, 0.0, 0.0, "")

@@ -1,0 +1,121 @@
+"""What became an order, and what was told of it: so that nobody is reminded of what they bought.
+
+Memory holds per cart and checkout token the order that it became, per checkout the cart that it
+began as, and per order what was told of it. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from adapter.model import CanonicalEvent, Entry, Json
+from adapter.people.memory import LINK, SOLD, TOLD, Ref, View, ref_of
+
+ALREADY_ORDERED = "already ordered"
+CANCELED_BEFORE = "canceled before it was told"
+TOLD_BEFORE = "history: told before"
+HISTORY_SECONDS = 29 * 86400
+"""Until a business key ends it keeps an event from being told twice; from then on this memory does.
+An event whose key was given back before that, as it was refused, may be told again."""
+
+_ADDED, _STARTED = "added_to_cart", "checkout_started"
+_COMPLETED, _CANCELED = "order_completed", "order_canceled"
+_JOINED = (_STARTED, _COMPLETED, _CANCELED)
+_TOKENS = ("cart", "checkout")
+CART_ATTRIBUTES = frozenset(
+    {"current_cart_value", "current_cart_updated_at", "current_cart_id", "current_cart_url"}
+)
+
+
+def references(entry: Entry) -> Iterator[Ref]:
+    """What must be known before the functions here can be asked about an entry."""
+    delivery, tokens = entry.delivery, entry.person.tokens
+    for kind in _TOKENS:
+        if kind in tokens:
+            yield ref_of(SOLD, delivery, f"{kind}:{tokens[kind]}")
+    if "checkout" in tokens:
+        yield ref_of(LINK, delivery, tokens["checkout"])
+    if entry.order is not None:
+        yield ref_of(TOLD, delivery, entry.order)
+
+
+def with_link(entry: Entry, view: View) -> Entry:
+    """The entry with the cart that its checkout began as, where only that was in the body."""
+    tokens = entry.person.tokens
+    checkout, cart = tokens.get("checkout"), tokens.get("cart")
+    if checkout is None:
+        return entry
+    ref = ref_of(LINK, entry.delivery, checkout)
+    if cart is not None:
+        view.learn(entry.id, ref, cart)
+        return entry
+    cart = view.get(ref)
+    if cart is None:
+        return entry
+    events = tuple(
+        replace(event, properties={**event.properties, "cart_id": cart})
+        if event.name in _JOINED and "cart_id" not in event.properties
+        else event
+        for event in entry.events
+    )
+    person = replace(entry.person, tokens={**tokens, "cart": cart})
+    return replace(entry, person=person, events=events)
+
+
+def is_sold(entry: Entry, view: View) -> bool:
+    """Whether the cart or checkout that an entry is about is an order by now."""
+    tokens = entry.person.tokens
+    return entry.order is None and any(
+        view.get(ref_of(SOLD, entry.delivery, f"{kind}:{tokens[kind]}")) is not None
+        for kind in _TOKENS
+        if kind in tokens
+    )
+
+
+def cleared(entry: Entry, cart: str | None, view: View) -> Mapping[str, Json] | None:
+    """What is to be written where an order is heard of for the first time: their cart is no more.
+
+    `cart` is the cart that they have as far as known. None where it is another one, or none of this
+    order's.
+    """
+    token = entry.person.tokens.get("cart")
+    if entry.order is None or token is None or cart not in (None, token):
+        return None
+    if view.get(ref_of(SOLD, entry.delivery, f"cart:{token}")) is not None:
+        return None
+    at = min((event.timestamp for event in entry.events), default=entry.person.as_of)
+    return {
+        "current_cart_value": 0,
+        "current_cart_updated_at": at,
+        "current_cart_id": "",
+        "current_cart_url": "",
+    }
+
+
+def learn(entry: Entry, view: View) -> None:
+    """Remember what an order was before it was one."""
+    if entry.order is None:
+        return
+    for kind in _TOKENS:
+        if kind in entry.person.tokens:
+            ref = ref_of(SOLD, entry.delivery, f"{kind}:{entry.person.tokens[kind]}")
+            view.learn(entry.id, ref, entry.order)
+
+
+def untold(entry: Entry, event: CanonicalEvent, view: View, now: int) -> str | None:
+    """Why an event is not to be told; None where it is, and then it counts as told."""
+    if event.name in (_ADDED, _STARTED):
+        return ALREADY_ORDERED if is_sold(entry, view) else None
+    if entry.order is None:
+        return None
+    ref = ref_of(TOLD, entry.delivery, entry.order)
+    told: Mapping[str, int] = view.get(ref) or {}
+    name = event.name if event.key == entry.order else f"{event.name}:{event.key}"
+    if event.name == _COMPLETED and _CANCELED in told:
+        return CANCELED_BEFORE
+    if name not in told:
+        view.learn(entry.id, ref, {**told, name: now})
+    elif told[name] < now - HISTORY_SECONDS:
+        return TOLD_BEFORE
+    return None

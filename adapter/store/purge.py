@@ -1,0 +1,266 @@
+"""Errands through the whole of a workspace: purge a person, purge a shop, report what is held.
+
+| name | kind | holds | lives |
+|-|-|-|-|
+| `errands` | hash | delivery: Errand | until it is done |
+| `redacted:<hash>` | text | 1: of whom, or of whose order or token, is not said | 30 days |
+| `reports` | stream | r report: whom it is about, where what is held | 30 days |
+
+The step that settles an entry writes its errand down; a thread of the worker runs it. All that is
+pending is done in one walk. Running it again does no harm, and a run that was cut short begins
+again: what it found out first is written down before anything that it was found by is removed.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from importlib.resources import files
+from itertools import islice
+from typing import Any
+
+from redis import Redis
+
+from adapter.deeds import Errand
+from adapter.model import Json
+from adapter.store import hashing, refs
+from adapter.store.connection import store_errors
+from adapter.store.holdings import Holding, Holdings, things_of
+from adapter.store.needles import Needles
+from adapter.whom import TOMBSTONE_SECONDS
+
+REPORT_SECONDS = 30 * 86400
+"""How long the answer to a data request is kept: as long as the law gives to hand it over."""
+
+MOST_HELD = 1_000
+"""Places that one report shows with all that they hold."""
+
+HANDFUL = 200
+"""Removals that are sent at once."""
+
+_log = logging.getLogger(__name__)
+
+
+class Purger:
+    """Runs the errands of one workspace. Methods raise StoreError when Redis does not do it."""
+
+    def __init__(self, redis: Redis, workspace: str, *, secret: str = "") -> None:
+        self._redis = redis
+        self._workspace = workspace
+        self._prefix = refs.prefix(workspace)
+        self._secret = secret
+        self._holdings = Holdings(redis, workspace, secret)
+        script = files("adapter.store") / "scripts" / "unless_changed.lua"
+        self._unless_changed = redis.register_script(script.read_text())
+
+    def order(self, errand: Errand) -> None:
+        """Write an errand down; the same one twice is one."""
+        with store_errors():
+            self._redis.hset(self._prefix + "errands", errand.delivery, _dump(errand.to_json()))
+
+    def pending(self) -> int:
+        """Errands that are not done."""
+        with store_errors():
+            found: Any = self._redis.hlen(self._prefix + "errands")
+        return int(found)
+
+    def run(self) -> int:
+        """Do all that is pending; how many errands that was."""
+        with store_errors():
+            errands = self._errands()
+            people = [one for one in errands if one.kind == "purge_person"]
+            for errand in errands:
+                if errand.kind == "report_person":
+                    self._report(errand)
+            if people:
+                self._purge_people(people)
+            for errand in errands:
+                if errand.kind == "purge_shop":
+                    self._purge_shop(errand)
+                    self._done([errand])
+        return len(errands)
+
+    def _errands(self) -> list[Errand]:
+        found: Any = self._redis.hgetall(self._prefix + "errands")
+        return [Errand.from_json(json.loads(text)) for text in found.values()]
+
+    def _done(self, errands: Iterable[Errand]) -> None:
+        for errand in errands:
+            self._redis.hdel(self._prefix + "errands", errand.delivery)
+            _log.info(
+                "errand done",
+                extra={
+                    "workspace": self._workspace,
+                    "delivery": errand.delivery,
+                    "errand": errand.kind,
+                },
+            )
+
+    def _purge_people(self, errands: Sequence[Errand]) -> None:
+        needles = Needles.of(errands)
+        found, things = self._belongings(needles)
+        for platform, shop, value in things:
+            self._bury(platform, shop, value)
+        # What is theirs is seen by what is removed next: who begins again finds it here.
+        first = errands[0]
+        self.order(
+            replace(
+                first, ids=tuple(found.ids), orders=tuple(found.orders), tokens=tuple(found.tokens)
+            )
+        )
+        self._remove(one for one in self._holdings.of(found) if not _is_left_to_do(one))
+        self._done(errands)
+
+    def _belongings(self, needles: Needles) -> tuple[Needles, set[tuple[str, str, str]]]:
+        """Needles with other ids, the orders and the tokens of those looked for; the orders and
+        tokens as (platform, shop, kind:value) as well."""
+        ids = {
+            name.split(":", 2)[2]
+            for name, value in self._holdings.people()
+            if ":id:" in name and _leads_to(value, needles)
+        }
+        needles = Needles(
+            needles.ids | ids, needles.emails, needles.phones, needles.orders, needles.tokens
+        )
+        things: set[tuple[str, str, str]] = set()
+        for key, contacts in self._holdings.owners(needles):
+            thing = things_of(key)
+            if thing is not None and needles.in_contacts(contacts):
+                kind, platform, shop, value = thing
+                things.add((platform, shop, f"{kind}:{value}"))
+        for fields in self._holdings.entries():
+            person = json.loads(fields.get(b"p") or b"{}")
+            if needles.in_contacts(person):
+                delivery = json.loads(fields[b"d"])
+                for kind, value in person.get("tokens", {}).items():
+                    things.add((delivery["platform"], delivery["shop"], f"{kind}:{value}"))
+        orders, tokens = set(needles.orders), set(needles.tokens)
+        for _, _, name in things:
+            kind, _, value = name.partition(":")
+            (orders if kind == "order" else tokens).add(value)
+        found = Needles(needles.ids, needles.emails, needles.phones, orders, tokens)
+        return found, things
+
+    def _bury(self, platform: str, shop: str, value: str) -> None:
+        name = hashing.redacted(platform, shop, value, self._secret)
+        self._redis.set(self._prefix + name, 1, ex=TOMBSTONE_SECONDS)
+
+    def _purge_shop(self, errand: Errand) -> None:
+        """People first: whose shop this was is seen by what is removed after them."""
+        within = f":{errand.platform}:{errand.shop}:"
+        here: set[str] = set()
+        elsewhere: set[str] = set()
+        for key, contacts in self._holdings.owners():
+            (here if within in key else elsewhere).update(self._holdings.suffixes(contacts))
+        only = here - elsewhere
+        self._remove(self._people_of(errand, only, alone=self._is_alone(errand)))
+        self._remove(self._holdings.of_shop(errand.platform, errand.shop))
+        for name in ("seen", "topics"):
+            fields: Any = self._redis.hkeys(self._prefix + name)
+            about = f" {errand.platform} {errand.shop} ".encode()
+            gone = [one for one in fields if about in b" " + one]
+            if gone:
+                self._redis.hdel(self._prefix + name, *gone)
+
+    def _is_alone(self, errand: Errand) -> bool:
+        """Whether nothing is kept of any other shop."""
+        of_shops = ("owner", "lines", "product", "dedupe", "key", "told", "sold", "link")
+        within = f":{errand.platform}:{errand.shop}:"
+        return all(
+            within in name for name in self._holdings.names() if name.split(":")[0] in of_shops
+        )
+
+    def _people_of(self, errand: Errand, only: set[str], *, alone: bool) -> Iterable[Holding]:
+        """Records of people who are known through one shop only, as far as can be told."""
+        shop = f"{errand.platform} {errand.shop}"
+        for name, value in self._holdings.people():
+            suffix = name.partition(":")[2]
+            record = json.loads(value)
+            shops = record.get("shops") if isinstance(record, dict) else None
+            if alone or shops == [shop] or (shops is None and suffix in only):
+                yield Holding(name, value)
+            elif shops and shop in shops:
+                left = {**record, "shops": [one for one in shops if one != shop]}
+                yield Holding(name, value, instead=_dump(left).encode())
+
+    def _remove(self, held: Iterable[Holding]) -> None:
+        """In handfuls: the walk goes on while what it found is removed."""
+        walk = iter(held)
+        while some := list(islice(walk, HANDFUL)):
+            self._remove_some(some)
+
+    def _remove_some(self, some: Iterable[Holding]) -> None:
+        pipe = self._redis.pipeline(transaction=False)
+        for one in some:
+            key = self._prefix + one.key
+            if one.item is not None:
+                pipe.xdel(key, one.item)
+            elif one.value is not None and one.key.startswith("waiting:"):
+                pipe.lrem(key, 0, one.value)  # type: ignore[arg-type]
+            elif one.value is not None:
+                self._unless_changed(keys=[key], args=[one.value, one.instead], client=pipe)
+            else:
+                pipe.zrem(self._prefix + "waiting", one.key)
+                pipe.delete(key)
+        pipe.execute()
+
+    def _report(self, errand: Errand) -> None:
+        """What is held of a person, and where; the log says only that there is a report."""
+        needles, _ = self._belongings(Needles.of([errand]))
+        held = [self._told(one) for one in islice(self._holdings.of(needles), MOST_HELD + 1)]
+        report = {
+            "asked": errand.at,
+            "delivery": errand.delivery,
+            "platform": errand.platform,
+            "shop": errand.shop,
+            "person": {"ids": errand.ids, "emails": errand.emails, "phones": errand.phones},
+            "held": held[:MOST_HELD],
+            "complete": len(held) <= MOST_HELD,
+        }
+        oldest = (int(time.time()) - REPORT_SECONDS) * 1000
+        stream = self._prefix + "reports"
+        id_: Any = self._redis.xadd(stream, {"r": _dump(report)}, minid=oldest, approximate=False)
+        self._redis.expire(stream, REPORT_SECONDS)
+        self._done([errand])
+        _log.info(
+            "report written",
+            extra={
+                "workspace": self._workspace,
+                "delivery": errand.delivery,
+                "report": id_.decode(),
+                "places": len(held),
+            },
+        )
+
+    def _told(self, held: Holding) -> dict[str, Json]:
+        """A place and what is there, as a report shows it."""
+        if not held.fields:
+            value = held.value or next((v for _, v in self._holdings.values([held.key])), b"")
+            return {"where": held.key, "holds": value.decode("utf-8", "replace")}
+        fields = dict(held.fields)
+        if b"b" in fields:
+            fields[b"b"] = zlib.decompress(fields[b"b"])
+        shown = {name.decode(): value.decode("utf-8", "replace") for name, value in fields.items()}
+        return {"where": " ".join(filter(None, (held.key, held.item))), "holds": shown}
+
+
+def _leads_to(value: bytes, needles: Needles) -> bool:
+    """Whether the record of an id says that its person is somebody who is looked for."""
+    record = json.loads(value) if b'"to"' in value and needles.may_be_in(value) else None
+    target = record.get("to") if isinstance(record, dict) else None
+    return target is not None and needles.in_contacts({target[0]: target[1]})
+
+
+def _is_left_to_do(held: Holding) -> bool:
+    """A refused erasure: it names whom it is about until somebody has seen to it."""
+    if held.key != "dead":
+        return False
+    operation = json.loads(held.fields[b"r"])["operation"]
+    return operation["action"] in ("suppress", "delete")
+
+
+_dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode

@@ -1,0 +1,345 @@
+"""The right person, with the right state: guests and customers, shared and changed addresses, carts
+that wait, consent that is not undone, what was bought already."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from builders import AT, PLATFORM, SHOP, delivery, entry, event, person
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapter.model import Entry, Json
+from adapter.people.memory import Ref
+from adapter.resolver import MOST_READS, Policy, Resolution, references, resolve
+from adapter.sandbox.people import Workspace
+
+DAY = 86400
+POLICY = Policy(is_placeholder=lambda email: email.endswith("@marketplace.example"))
+
+
+class Shop:
+    """Memory and Customer.io around the resolver."""
+
+    def __init__(self, policy: Policy = POLICY) -> None:
+        self.policy = policy
+        self.memory: dict[Ref, Json] = {}
+        self.people = Workspace(clock=lambda: float(AT))
+        self.last = Resolution(())
+
+    def flush(self, *entries: Entry, now: int = AT) -> Resolution:
+        memory: dict[Ref, Json] = {}
+        for _ in range(MOST_READS):
+            wanted = references(entries, memory, self.policy)
+            memory.update({ref: self.memory.get(ref) for ref in wanted})
+        self.last = resolve(entries, memory, now=now, policy=self.policy)
+        assert resolve(entries, memory, now=now, policy=self.policy) == self.last
+        self.memory.update(self.last.taught)
+        for one in self.last.operations:
+            self.people.apply(_item(one))
+        return self.last
+
+    def profiles(self) -> list[dict[str, Any]]:
+        """Who there is at Customer.io: id, email and the events of each."""
+        found = []
+        for profile in self.people.directory.people.values():
+            data = profile.to_json()
+            events = [one["name"] for one in data["activity"] if one["type"] == "event"]
+            who = {"id": profile.id, "email": profile.email}
+            found.append({**{k: v for k, v in who.items() if v}, "events": events})
+        return found
+
+
+def _item(one: Any) -> dict[str, Any]:
+    item = {"type": "person", "action": one.action, "timestamp": one.timestamp}
+    if one.action == "merge":
+        return {**item, "primary": one.identifiers, "secondary": one.secondary}
+    item |= {"identifiers": one.identifiers, "attributes": one.attributes}
+    return {**item, "name": one.name, "id": one.id} if one.action == "event" else item
+
+
+def body(number: int, who: Any, *events: Any, order: str | None = None, at: int = AT) -> Entry:
+    """What one delivery says; `at` is when it was sent."""
+    told = replace(delivery(f"d{number}"), triggered_at=float(at))
+    return replace(entry(f"{number}-0", who, *events, order=order), delivery=told)
+
+
+def guest(number: int, email: str = "ada@example.com", **facts: Any) -> Entry:
+    who = person(None, email=email, as_of=AT + number, **facts)
+    return body(number, who, event(str(number)), order=str(number), at=AT + number)
+
+
+def account(
+    number: int, id: str = "42", email: str | None = "ada@example.com", **facts: Any
+) -> Entry:
+    happened = event(f"c{number}", "customer_created")
+    who = person(id, email=email, as_of=AT + number, **facts)
+    return body(number, who, happened, at=AT + number)
+
+
+# Guest to customer
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["in one batch", "one by one"])
+@pytest.mark.parametrize("first", ["guest", "account"])
+def test_a_guest_and_the_account_of_one_address_are_one(first: str, together: bool) -> None:
+    shop = Shop()
+    bodies = [guest(1), guest(2), account(3)]
+    if first == "account":
+        bodies = [account(1), guest(2), guest(3)]
+    if together:
+        shop.flush(*bodies)
+    else:
+        for one in bodies:
+            shop.flush(one)
+    (ada,) = shop.profiles()
+    assert (ada["id"], ada["email"]) == ("42", "ada@example.com")
+    assert sorted(ada["events"]) == ["customer_created", "order_completed", "order_completed"]
+    # What follows by address or by id is theirs.
+    shop.flush(guest(9))
+    (ada,) = shop.profiles()
+    assert len(ada["events"]) == 4
+
+
+def test_two_that_were_sent_apart_are_merged_in_a_later_request() -> None:
+    shop = Shop()
+    shop.flush(guest(1))
+    shop.flush(account(2, email=None))
+    assert len(shop.profiles()) == 2
+    (*_, merge) = shop.flush(account(3)).operations
+    assert (merge.action, merge.identifiers, merge.secondary) == (
+        "merge", {"id": "42"}, {"email": "ada@example.com"},
+    )  # fmt: skip
+    assert len(shop.profiles()) == 1
+
+
+def test_an_address_that_another_id_holds_stays_theirs() -> None:
+    shop = Shop()
+    shop.flush(account(1, "42"))
+    shop.flush(account(2, "7"))
+    assert shop.last.counts["left_out:email held by another id"] == 1
+    assert sorted((one["id"], one.get("email")) for one in shop.profiles()) == [
+        ("42", "ada@example.com"),
+        ("7", None),
+    ]
+    shop.flush(guest(3))
+    assert [one["id"] for one in shop.profiles() if "order_completed" in one["events"]] == ["42"]
+
+
+def test_a_placeholder_address_is_nobodys() -> None:
+    shop = Shop()
+    shop.flush(account(1, "42", "x@marketplace.example"), account(2, "7", "x@marketplace.example"))
+    resolution = shop.flush(guest(3, "x@marketplace.example"))
+    assert sorted(one["id"] for one in shop.profiles()) == ["42", "7"]
+    assert all("email" not in one for one in shop.profiles())
+    assert [id for id, _ in resolution.waits] == ["3-0"]
+
+
+def test_a_typo_that_was_corrected_takes_nobody_over() -> None:
+    shop = Shop()
+    tokens = {"checkout": "k1"}
+    for number, email in enumerate(["ada@exmaple.com", "ada@example.com"], 1):
+        who = person(None, email=email, as_of=AT + number, tokens=tokens)
+        shop.flush(body(number, who, event(f"k{number}", "checkout_started")))
+    assert sorted(one["email"] for one in shop.profiles()) == ["ada@example.com", "ada@exmaple.com"]
+    nameless = body(3, person(None, tokens=tokens), event("x", "payment_failed"))
+    shop.flush(nameless)
+    late = [one["email"] for one in shop.profiles() if "payment_failed" in one["events"]]
+    assert late == ["ada@example.com"]
+
+
+# An address changes
+
+
+def test_an_email_change_is_an_update_and_the_old_one_is_free() -> None:
+    shop = Shop()
+    shop.flush(account(1, "42", "old@example.com"))
+    shop.flush(account(2, "42", "new@example.com"))
+    shop.flush(account(3, "7", "old@example.com"))
+    assert sorted((one["id"], one["email"]) for one in shop.profiles()) == [
+        ("42", "new@example.com"),
+        ("7", "old@example.com"),
+    ]
+
+
+def test_an_older_body_does_not_bring_the_old_address_back() -> None:
+    shop = Shop()
+    shop.flush(account(5, "42", "new@example.com"))
+    shop.flush(account(1, "42", "old@example.com"))
+    (ada,) = shop.profiles()
+    assert ada["email"] == "new@example.com"
+    shop.flush(account(6, "7", "old@example.com"))
+    assert len(shop.profiles()) == 2
+
+
+def test_the_platforms_id_leads_to_the_shops_own() -> None:
+    shop = Shop()
+    shop.flush(account(1, "c-1842", platform_id="42"))
+    shop.flush(body(2, person("42", as_of=AT + 2, attributes={"city": "Graz"})))
+    (ada,) = shop.profiles()
+    assert ada["id"] == "c-1842"
+
+
+# Carts and tokens
+
+
+def cart(number: int, *, token: str = "c1", at: int = AT, who: Any = None) -> Entry:
+    items = [{"variant_id": str(number), "name": "Tea", "quantity": 1, "price": 5}]
+    happened = event(f"{token}:{number}", "added_to_cart", at, cart_id=token, items=items)
+    attributes = {"current_cart_value": 5 * number, "current_cart_id": token}
+    facts = {"tokens": {"cart": token}, "as_of": at, "attributes": attributes}
+    return body(number, who or person(None, **facts), happened, at=at)
+
+
+def checkout(number: int, at: int = AT, **facts: Any) -> Entry:
+    who = person("42", as_of=at, **{"tokens": {"cart": "c1", "checkout": "k1"}, **facts})
+    happened = event("k1", "checkout_started", at, checkout_id="k1", cart_id="c1")
+    return body(number, who, happened, at=at)
+
+
+def sale(number: int, at: int = AT, **facts: Any) -> Entry:
+    who = person("42", as_of=at, **{"tokens": {"cart": "c1", "checkout": "k1"}, **facts})
+    return body(number, who, event("1001", at=at, order_id="1001"), order="1001", at=at)
+
+
+def test_a_cart_waits_under_its_token() -> None:
+    shop = Shop()
+    waits = shop.flush(cart(1)).waits
+    assert waits == (("1-0", ("cart", PLATFORM, SHOP, "c1")),)
+    assert ("cart", PLATFORM, SHOP, "c1") in shop.flush(checkout(2)).owners
+    shop.flush(cart(1))
+    (ada,) = shop.profiles()
+    assert ada["events"] == ["checkout_started", "added_to_cart"]
+
+
+def test_what_was_ordered_is_no_cart_any_more() -> None:
+    shop = Shop()
+    shop.flush(cart(1, at=AT), checkout(2, AT + 10))
+    shop.flush(sale(3, AT + 20))
+    for late in (cart(4, at=AT + 5), checkout(5, AT + 15)):
+        assert {why for *_, why in shop.flush(late).dropped} <= {"already ordered"}
+    person_ = shop.people.find(id="42")
+    assert person_ is not None
+    attributes = person_.to_json()["attributes"]
+    assert (attributes["current_cart_value"], attributes.get("current_cart_id")) == (0, None)
+
+
+def test_a_cart_that_was_begun_since_then_stays() -> None:
+    shop = Shop()
+    shop.flush(checkout(1), cart(2, token="c2", at=AT + 30, who=None))
+    shop.memory["cart", PLATFORM, SHOP, "c2"] = {"id": "42"}
+    shop.flush(cart(2, token="c2", at=AT + 30))
+    shop.flush(sale(3, AT + 20))
+    person_ = shop.people.find(id="42")
+    assert person_ is not None
+    assert person_.to_json()["attributes"]["current_cart_id"] == "c2"
+
+
+def test_an_order_without_its_cart_is_given_it_by_its_checkout() -> None:
+    shop = Shop()
+    shop.flush(checkout(1))
+    resolution = shop.flush(sale(2, tokens={"checkout": "k1"}))
+    (completed,) = [one for one in resolution.operations if one.action == "event"]
+    assert completed.attributes["cart_id"] == "c1"
+
+
+def test_who_is_known_by_an_id_stays_the_owner() -> None:
+    """A later body of the order that holds an address only must not take its refunds away."""
+    shop = Shop()
+    shop.flush(sale(1))
+    shop.flush(body(2, person(None, email="other@example.com"), order="1001"))
+    refund = body(3, person(None), event("r1", "order_refunded"), order="1001")
+    (refunded,) = [one for one in shop.flush(refund).operations if one.action == "event"]
+    assert refunded.identifiers == {"id": "42"}
+
+
+# What was told
+
+
+def test_no_order_is_completed_after_its_cancellation() -> None:
+    shop = Shop()
+    who = person("42")
+    shop.flush(body(1, who, event("1001", "order_canceled"), order="1001"))
+    assert [why for *_, why in shop.flush(sale(2)).dropped] == ["canceled before it was told"]
+
+
+def test_what_was_told_is_not_told_again_once_its_key_has_ended() -> None:
+    shop = Shop()
+    shop.flush(sale(1))
+    assert shop.flush(sale(2), now=AT + 3 * DAY).dropped == ()  # its key was given back
+    assert [why for *_, why in shop.flush(sale(3), now=AT + 31 * DAY).dropped] == [
+        "history: told before"
+    ]
+
+
+def test_old_orders_that_were_never_told_are_told_late() -> None:
+    shop = Shop()
+    assert shop.flush(sale(1, AT - 400 * DAY)).late == 1
+
+
+# Consent
+
+
+def order_with_box(number: int, *, at: int, made: int, ticked: bool = True) -> Entry:
+    who = person(
+        "42",
+        as_of=at,
+        attributes={"accepts_marketing": ticked},
+        times={"accepts_marketing": made},
+    )
+    return body(number, who, order="1001", at=at)
+
+
+def test_a_box_that_was_ticked_long_ago_does_not_undo_an_opt_out() -> None:
+    shop = Shop(Policy(unsubscribe_on_opt_out=True))
+    shop.flush(order_with_box(1, at=AT, made=AT))
+    opted_out = person("42", as_of=AT + 50, attributes={"accepts_marketing": False})
+    shop.flush(body(2, opted_out, at=AT + 50))
+    shop.flush(order_with_box(3, at=AT + 90, made=AT))  # the order was fulfilled meanwhile
+    person_ = shop.people.find(id="42")
+    assert person_ is not None
+    attributes = person_.to_json()["attributes"]
+    assert attributes["accepts_marketing"] is False
+    shop.flush(order_with_box(4, at=AT + 99, made=AT + 95))  # a new order, ticked anew
+    assert person_.to_json()["attributes"]["accepts_marketing"] is True
+
+
+# Gaps
+
+
+def test_what_an_order_says_of_somebody_only_fills_gaps() -> None:
+    shop = Shop()
+    typed = {"attributes": {"first_name": "A.", "city": "Oz"}, "gaps": ("first_name", "city")}
+    shop.flush(body(1, person("42", as_of=AT, attributes={"first_name": "Ada"})))
+    shop.flush(body(2, person("42", as_of=AT + 9, **typed), at=AT + 9))
+    person_ = shop.people.find(id="42")
+    assert person_ is not None
+    attributes = person_.to_json()["attributes"]
+    assert (attributes["first_name"], attributes["city"]) == ("Ada", "Oz")
+
+
+# Any order of a person's values
+
+values = st.tuples(
+    st.integers(0, 5), st.booleans(), st.dictionaries(st.sampled_from("abc"), st.integers(0, 9))
+)
+
+
+@given(st.lists(values, max_size=6), st.randoms(use_true_random=False))
+def test_the_newest_value_stands_whatever_the_order(told: list[Any], random: Any) -> None:
+    bodies = [
+        body(n, person("42", as_of=AT + at, attributes=found, gaps=tuple(found) if weak else ()))
+        for n, (at, weak, found) in enumerate(told)
+    ]
+    shuffled = list(bodies)
+    random.shuffle(shuffled)
+    ends = []
+    for row in (bodies, shuffled):
+        shop = Shop()
+        for one in row:
+            shop.flush(one)
+        person_ = shop.people.find(id="42")
+        ends.append(person_.to_json()["attributes"] if person_ else None)
+    assert ends[0] == ends[1]

@@ -11,6 +11,9 @@ from typing import Any
 
 from adapter.model import Changes, Json
 
+MOST_MARKS = 20
+MARK_SECONDS = 3 * 86400
+
 State = Mapping[str, Any]
 """What is remembered of a list: {"whole": Unix seconds of the last whole list or None,
 "elements": {element: [whether it is in the list, Unix seconds of the change]}}."""
@@ -43,7 +46,16 @@ def changed(state: State | None, changes: Changes, as_of: int) -> State:
             since = known[name][1] if name in known else whole
             if since is None or as_of >= since:
                 known[name] = [there, as_of]
-    return {"whole": whole, "elements": known}
+    return {"whole": whole, "elements": _without_old_marks(known)}
+
+
+def _without_old_marks(elements: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """Marks of what was removed are kept as long as something older may still arrive."""
+    removed = [since for there, since in elements.values() if not there]
+    if len(removed) <= MOST_MARKS:
+        return elements
+    newest = max(since for _, since in elements.values())
+    return {name: one for name, one in elements.items() if one[0] or one[1] > newest - MARK_SECONDS}
 
 
 def _known(state: State) -> Mapping[str, list[Any]]:

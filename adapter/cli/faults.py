@@ -17,24 +17,31 @@ _WORD = re.compile(r"[\w.$/-]+")
 _WIDEST = 100  # columns of a source line; of a longer one only what is around the caret is shown
 
 
-def on_terminal() -> bool:
-    """Whether stderr is looked at by a person: a terminal, or one that FORCE_COLOR stands for."""
-    return sys.stderr.isatty() or bool(os.environ.get("FORCE_COLOR"))
+def on_terminal(*, err: bool = True) -> bool:
+    """Whether a person looks at stderr, or at stdout: a terminal, or FORCE_COLOR in its stead."""
+    stream = sys.stderr if err else sys.stdout
+    return stream.isatty() or bool(os.environ.get("FORCE_COLOR"))
 
 
-def show(faults: Iterable[Fault], prefix: str = "", style: str = "red") -> None:
-    """Print each to stderr: one plain line, on a terminal with the source line and a caret."""
-    if not on_terminal():
+def show(
+    faults: Iterable[Fault], prefix: str = "", style: str = "red", *, err: bool = True
+) -> None:
+    """Print each to stderr, or to stdout: one plain line, on a terminal with the source line and a
+    caret. What a message says from its second line on stands below them."""
+    if not on_terminal(err=err):
         for fault in faults:
-            click.echo(f"{prefix}{fault}", err=True)
+            click.echo(f"{prefix}{fault}", err=err)
         return
     _lines.cache_clear()  # files change between two runs of `check --watch`
     for fault in faults:
         place = f"{fault.file}:{fault.line}:{fault.column}:"
-        said = click.style(f"{prefix}{fault.message}", fg=None if colourless() else style)
-        _echo(f"{click.style(place, bold=True)} {said}")
+        message, *more = fault.message.splitlines()
+        said = click.style(f"{prefix}{message}", fg=None if colourless() else style)
+        _echo(f"{click.style(place, bold=True)} {said}", err=err)
         for line in caret(fault):
-            _echo(click.style(line, dim=True))
+            _echo(click.style(line, dim=True), err=err)
+        for line in more:
+            _echo(line, err=err)
 
 
 def caret(fault: Fault) -> list[str]:
@@ -61,8 +68,8 @@ def colourless() -> bool:
     return bool(os.environ.get("NO_COLOR"))
 
 
-def _echo(text: str) -> None:
-    click.echo(text, err=True, color=not colourless())
+def _echo(text: str, *, err: bool) -> None:
+    click.echo(text, err=err, color=not colourless())
 
 
 @lru_cache(maxsize=256)

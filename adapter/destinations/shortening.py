@@ -31,6 +31,9 @@ def fit_person(attributes: Mapping[str, Json]) -> tuple[dict[str, Json], tuple[s
     shortened: list[str] = []
     for name, value in attributes.items():
         short = _fit_value(value)
+        if short != value and _is_address(value):
+            shortened.append(name)  # half an address leads somewhere else
+            continue
         fits = _is_short(short) and 0 < len(name.encode()) <= NAME_BYTES
         if fits and len(fitting) < ATTRIBUTES:
             fitting[name] = short
@@ -55,19 +58,22 @@ def lose_longest(
 
 
 def fit_event(properties: Mapping[str, Json], room: int) -> tuple[dict[str, Json], tuple[str, ...]]:
-    """An event's properties in at most `room` bytes of JSON, if items can give that much.
+    """An event's properties in at most `room` bytes of JSON, if they can give that much.
 
-    First optional fields of every item go, then trailing items; `items_truncated` says so.
+    First the longest addresses of more than VALUE_BYTES go, which nobody follows; then optional
+    fields of every item, then trailing items; `items_truncated` says so.
     Counts, totals and all else stay whole, so `item_count` stays true; only where the other lists
     (skus, product_ids, ...) would leave room for fewer than LEAST_ITEMS, they are cut as well, to
     as many elements as there are items.
     """
     fitted = dict(properties)
+    cut = _lose_long_addresses(fitted, room)
     found = fitted.get("items")
     if not found or not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
-        return fitted, ()
+        return fitted, tuple(cut)
     items = [dict(item) for item in found]
-    cut: list[str] = []
+    if cut and _bytes(fitted) <= room:
+        return fitted, tuple(cut)
     fitted["items"] = items
     fitted[TRUNCATED] = True
     size = _bytes(fitted)
@@ -113,6 +119,27 @@ def _most_items(
         count = len(items)
     shorter = {name: value[:count] for name, value in lists.items()}
     return {**fitted, "items": items[:count], **shorter}
+
+
+def _lose_long_addresses(properties: dict[str, Json], room: int) -> list[str]:
+    long = {
+        name: size
+        for name, value in properties.items()
+        if _is_address(value) and (size := _bytes(value)) > VALUE_BYTES
+    }
+    size = _bytes(properties) if long else 0
+    cut = []
+    for name in sorted(long, key=long.__getitem__, reverse=True):
+        if size <= room:
+            break
+        size -= _bytes({name: properties.pop(name)}) - 1
+        cut.append(name)
+    return cut
+
+
+def _is_address(value: Json) -> bool:
+    """A URL, or the path of one."""
+    return isinstance(value, str) and value[:8].lower().startswith(("http://", "https://", "/"))
 
 
 def _is_list(name: str, value: Json) -> bool:

@@ -92,7 +92,11 @@ def _apply(plan: Plan, body: dict[str, Json], frame: Frame, version: int) -> Map
     delivery = frame.delivery
     for reason, condition in plan.ignore:
         if _holds(condition, f"ignore_when.{reason}", body, frame):
-            return Mapped("ignored", delivery, reason)
+            # What follows a sale that does not count (a refund, a parcel) need not wait for anybody.
+            about = None
+            if plan.order is not None and plan.person.names:
+                about = fill((plan.order,), body, frame).get(plan.order.name)
+            return Mapped("ignored", delivery, reason, order=about)
     if plan.catalog is not None or plan.action is not None:
         return _effect(plan, body, frame)
     person = _person(plan.person, body, frame)

@@ -53,6 +53,7 @@ class Sample:
     shop: str | None = None
     fixture_place: tuple[int, int] = (1, 1)
     places: tuple[tuple[int, int], ...] = ()
+    column: int = 1
 
     def change(self, body: Json) -> Json:
         """A copy of the fixture's body with `set` and `remove` done; ValueError where it cannot."""
@@ -117,6 +118,7 @@ def read_sample(
         name=name or "",
         file=node.file,
         line=node.line,
+        column=node.column,
         platform=platform,
         topic=topic,
         fixture=fixture or "",

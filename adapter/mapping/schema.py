@@ -187,7 +187,7 @@ def _about(
     faults: list[Fault],
     lower: Mapping[str, Event],
 ) -> dict[str, str]:
-    """What is said of events. Of one that an overlay switched off the lower contract still says it."""
+    """What is said of events. One that an overlay took away is still an event of the lower one."""
     about = {}
     for key, node in section.items() if section else ():
         if key.value in events:

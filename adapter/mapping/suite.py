@@ -35,16 +35,13 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A test that does not hold, and the first places that differ."""
+    """A test that does not hold: where it stands and how it is called, and what first differs."""
 
-    file: str
-    line: int
-    name: str
+    place: Fault
     differences: tuple[str, ...]
 
     def __str__(self) -> str:
-        lines = "".join(f"\n  {difference}" for difference in self.differences)
-        return f"{self.file}:{self.line}: {self.name}{lines}"
+        return "\n".join((str(self.place), *(f"  {each}" for each in self.differences)))
 
 
 def cases(mappings: Mappings, *fixtures: Path) -> list[Case]:
@@ -111,7 +108,8 @@ def run(case: Case) -> Failure | None:
         return None
     more = len(differences) - _MOST_DIFFERENCES
     shown = differences[:_MOST_DIFFERENCES] + ([f"and {more} more"] if more > 0 else [])
-    return Failure(case.sample.file, case.sample.line, case.sample.name, tuple(shown))
+    sample = case.sample
+    return Failure(Fault(sample.file, sample.line, sample.column, sample.name), tuple(shown))
 
 
 def _differences(case: Case) -> Iterator[str]:

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from adapter.model import Entry, Json, Person
+from adapter.model import Entry, Person
 from adapter.people.memory import View, Who, person_ref
-from adapter.people.profile import Profile, stamp
+from adapter.people.profile import keep, known, stamp
 
 IdentifyBy = Literal["id", "email"]
 _ORDER: Mapping[IdentifyBy, tuple[str, ...]] = {
@@ -67,7 +67,7 @@ def follow(who: Who, view: View) -> Who:
     """Who that turned out to be."""
     for _ in range(_MOST_STEPS):
         record = view.get(person_ref(who))
-        target = record.get("to") if record else None
+        target = record.get("to") if type(record) is dict else None
         if not target:
             break
         who = (target[0], target[1])
@@ -101,17 +101,17 @@ def identify(entry: Entry, found: Contacts, view: View, identify_by: IdentifyBy)
         return Identity(who, email, merged)
     if holder != ("email", email):
         return Identity(who, None, merged, EMAIL_HELD)
-    profile = Profile.from_json(view.get(person_ref(who)))
-    known = profile.stamps.get("email")
-    if known is not None and stamp(entry, "email") < known:
+    profile = known(who, view)
+    since = profile.stamps.get("email")
+    if since is not None and stamp(entry, "email") < since:
         # An address that is theirs no longer: by now it may be somebody else's.
         return Identity(who, None, merged)
     if profile.email and profile.email != email:
         view.learn(entry.id, person_ref(("email", profile.email)), {})
     merged = is_now(("email", email), who, entry, view) or merged
-    profile = Profile.from_json(view.get(person_ref(who)))
+    profile = known(who, view)
     profile.email = email
-    view.learn(entry.id, person_ref(who), profile.to_json())
+    keep(entry.id, who, profile, view)
     return Identity(who, email, merged)
 
 
@@ -119,14 +119,13 @@ def is_now(other: Who, who: Who, entry: Entry, view: View) -> Who | None:
     """From here on `other` is `who`, with all that is remembered; answers `other` where both were
     sent as people of their own before."""
     ref = person_ref(other)
-    record: Mapping[str, Json] | None = view.get(ref)
-    if record and record.get("to") == list(who):
-        return None
-    theirs = Profile.from_json(record)
-    own = Profile.from_json(view.get(person_ref(who)))
-    both = bool(theirs.sent and own.sent)
-    if record:
+    both = False
+    if view.get(ref):
+        if follow(other, view) == who:
+            return None
+        theirs, own = known(other, view), known(who, view)
+        both = bool(theirs.sent and own.sent)
         own.takes_over(theirs)
-        view.learn(entry.id, person_ref(who), own.to_json())
+        keep(entry.id, who, own, view)
     view.learn(entry.id, ref, {"to": list(who)})
     return other if both else None

@@ -7,7 +7,8 @@ flush that dies in between comes to the same when it runs again.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from types import NoneType
+from typing import NamedTuple, Protocol
 
 from adapter.model import Delivery, Json
 
@@ -35,13 +36,19 @@ class Lesson(NamedTuple):
     value: Json
 
 
+class Kept(Protocol):
+    """A value that is no JSON yet."""
+
+    def to_json(self) -> Json: ...
+
+
 class View:
     """Memory as one entry after the other sees it. Values are never changed, only replaced."""
 
     def __init__(self, memory: Mapping[Ref, Json]) -> None:
         self._memory = memory
-        self._taught: dict[Ref, Json] = {}
-        self.lessons: list[Lesson] = []
+        self._taught: dict[Ref, Json | Kept] = {}
+        self._lessons: dict[tuple[str, Ref], Json | Kept] = {}
 
     def get(self, ref: Ref) -> Json:
         """What is known by now; None where nothing is."""
@@ -50,8 +57,22 @@ class View:
     def learn(self, source: str, ref: Ref, value: Json) -> None:
         """From entry `source` on it is `value`; what says nothing new is no lesson."""
         if self.get(ref) != value:
-            self._taught[ref] = value
-            self.lessons.append(Lesson(source, ref, value))
+            self.keep(source, ref, value)
+
+    def keep(self, source: str, ref: Ref, value: Json | Kept) -> None:
+        """The same, for a value that is news for sure."""
+        self._taught[ref] = value
+        self._lessons[source, ref] = value
+
+    def lessons(self) -> tuple[Lesson, ...]:
+        """What every entry teaches in the end, as JSON."""
+        return tuple(
+            Lesson(source, ref, value if isinstance(value, _JSON) else value.to_json())
+            for (source, ref), value in self._lessons.items()
+        )
+
+
+_JSON = (dict, list, str, int, float, NoneType)
 
 
 def person_ref(who: Who) -> Ref:

@@ -8,8 +8,8 @@ from typing import Any
 from adapter import changes, ledger
 from adapter.mapping.rules import NEW, OLD, Rule, Rules
 from adapter.model import CanonicalEvent, Entry, Json, Operation, Person
-from adapter.people.memory import View, Who, person_ref
-from adapter.people.profile import Profile, Stamp, stamp
+from adapter.people.memory import View, Who
+from adapter.people.profile import Profile, Stamp, keep, known, stamp
 from adapter.ulid import event_ulid
 
 TAGS = "tags"
@@ -53,7 +53,7 @@ class Picture:
         day in the shop began.
         """
         person = entry.person
-        profile = Profile.from_json(view.get(person_ref(who)))
+        profile = known(who, view)
         self.sources.append(entry.id)
         self.as_of = max(self.as_of, person.as_of)
         touched: set[str] = set()
@@ -75,7 +75,7 @@ class Picture:
             profile.inputs = {**profile.inputs, **inputs}
             self.derives = True
             self._rules(who, entry, profile, rules)
-        view.learn(entry.id, person_ref(who), profile.to_json())
+        keep(entry.id, who, profile, view)
 
     def joins(self, other: Picture) -> None:
         """Another picture turned out to be of the same person."""
@@ -91,7 +91,7 @@ class Picture:
         self, who: Who, view: View, rules: Rules, *, unsubscribe_on_opt_out: bool
     ) -> Operation | None:
         """One identify for all of it; None where nothing of it is news of somebody known."""
-        profile = Profile.from_json(view.get(person_ref(who)))
+        profile = known(who, view)
         attributes = {name: value for name, (_, value) in self.values.items()}
         if self.derives:
             attributes.update(rules.derive({**profile.inputs, **attributes}))
@@ -102,7 +102,7 @@ class Picture:
             return None
         timestamp = max(self.as_of, profile.sent + 1)
         profile.sent = timestamp
-        view.learn(self.sources[-1], person_ref(who), profile.to_json())
+        keep(self.sources[-1], who, profile, view)
         return Operation(
             action="identify",
             identifiers={who[0]: who[1]},
@@ -166,8 +166,8 @@ class Picture:
         as_of = platform.pop("as_of", 0)
         figures = ledger.merged(own, ledger.latest(profile.orders), platform, as_of)
         for name, value in figures.items():
-            known = profile.stamps.get(name)
-            self.values[name] = max(known or stamp(entry, name), stamp(entry, name)), value
+            own_stamp = stamp(entry, name)
+            self.values[name] = max(profile.stamps.get(name, own_stamp), own_stamp), value
             touched.add(name)
 
     def _rules(self, who: Who, entry: Entry, profile: Profile, rules: Rules) -> None:
@@ -175,8 +175,8 @@ class Picture:
 
         A first value is no change: else all customers of a shop would change once on its first day.
         """
-        known = {name: value for name, (_, value) in self.values.items()}
-        derived = rules.derive({**profile.inputs, **known}) if rules.remembering else {}
+        own = {name: value for name, (_, value) in self.values.items()}
+        derived = rules.derive({**profile.inputs, **own}) if rules.remembering else {}
         values: dict[str, Any] = dict(profile.rules)
         as_of = entry.person.as_of
         for rule in rules.remembering:

@@ -12,6 +12,7 @@ from typing import Any
 
 from adapter import ledger
 from adapter.model import Entry, Json
+from adapter.people.memory import View, Who, person_ref
 
 Stamp = tuple[int, float, float, str]
 """(1, or 0 for what only fills a gap; when it was true; when it was sent; delivery): the greater
@@ -45,6 +46,21 @@ class Profile:
     platform: Mapping[str, Json] = field(default_factory=dict)
     inputs: Mapping[str, Json] = field(default_factory=dict)
     created: int | None = None
+
+    def copy(self) -> Profile:
+        """Another one to change."""
+        return Profile(
+            self.sent,
+            self.email,
+            self.cart,
+            dict(self.stamps),
+            self.lists,
+            self.rules,
+            self.orders,
+            self.platform,
+            self.inputs,
+            self.created,
+        )
 
     def takes(self, name: str, stamp: Stamp) -> bool:
         """Whether a value stands against what is known; it is known from here on if it does."""
@@ -109,6 +125,17 @@ class Profile:
             data.get("inputs", {}),
             data.get("created"),
         )
+
+
+def known(who: Who, view: View) -> Profile:
+    """What is known of somebody, to be changed and kept."""
+    record = view.get(person_ref(who))
+    return record.copy() if isinstance(record, Profile) else Profile.from_json(record)
+
+
+def keep(source: str, who: Who, profile: Profile, view: View) -> None:
+    """From entry `source` on this is what is known of them."""
+    view.keep(source, person_ref(who), profile)
 
 
 _NEVER: Stamp = (-1, 0.0, 0.0, "")

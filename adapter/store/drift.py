@@ -177,7 +177,9 @@ class Tally:
 
 
 def _name(text: str) -> Name:
-    event, topic, of, kind = text.split("|")
+    """The topic comes from outside and may hold anything; the other three are names of ours."""
+    event, _, rest = text.partition("|")
+    topic, of, kind = rest.rsplit("|", 2)
     return Name(event, topic, of, kind)  # type: ignore[arg-type]
 
 

@@ -89,7 +89,7 @@ def memory(kind: str, platform: str, shop: str, value: str, secret: str = "") ->
     if kind == whom.TOMBSTONE:
         return hashing.redacted(platform, shop, value, secret)
     if kind in _KINDS:
-        return ":".join(filter(None, (_NAMES.get(kind, kind), platform, shop, _short(value))))
+        return f"{_NAMES.get(kind, kind)}:{platform}:{shop}:{_short(value)}"
     return owner(kind, platform, shop, value)
 
 

@@ -24,8 +24,8 @@ from adapter.settings import shipped
 from .conftest import Adapter, broken_mappings
 
 SUMMARY = re.compile(
-    r"(\d+) topics, (\d+) events, (\d+) tests, (\d+) failed(?:, (\d+) not run)?, "
-    r"(\d+) faults, (\d+) warnings, \d+\.\d s\n"
+    r"(\d+) topics, (\d+) events, (\d+) tests?, (\d+) failed(?:, (\d+) not run)?, "
+    r"(\d+) faults?, (\d+) warnings?, \d+\.\d s\n"
 )
 NAMES = ("topics", "events", "tests", "failed", "not run", "faults", "warnings")
 
@@ -101,7 +101,7 @@ def test_a_test_that_fails_has_its_place_too(adapter: Adapter, tmp_path: Path) -
     edit(refunds, "refund_amount: 29.83", "refund_amount: 29.84")
     done = adapter("check", mappings)
     assert done.returncode == 1
-    assert re.search(rf"^{re.escape(str(refunds))}:\d+: ", done.stderr, re.M)
+    assert re.search(rf"^{re.escape(str(refunds))}:\d+:5: ", done.stderr, re.M)
     assert summary(done.stdout)["failed"] == 1
 
 
@@ -153,6 +153,116 @@ def test_an_overlay_is_checked_over_the_shipped_ones(adapter: Adapter, custom: P
         assert found["topics"] > 1, "of all"
 
 
+OVERLAYS = {
+    "differs": {"shopify/orders.yml": "events: {order_fulfilled: off}"},
+    "adds topics": {"shopify/mine.yml": "topics: [orders/create]\norder: id"},
+    "fragments": {"shopify/fragments.yml": "fragments: {order_line: {sku: barcode}}"},
+    "a register": {"shopify/topics.yml": "notes: {orders/create: ours}"},
+    "a contract with a version": {"schema.yml": "version: 1\nperson: {nick: text}"},
+    "no YAML": {"shopify/orders.yml": "events: {"},
+    "misplaced": {"orders.yml": "person: {id: email}"},
+    "a near miss of off": {"shopify/orders.yml": "events: {order_fulfilled: OFF}"},
+}
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_an_overlay_is_the_same_by_name_and_by_its_place(
+    adapter: Adapter, tmp_path: Path, name: str
+) -> None:
+    for file, text in OVERLAYS[name].items():
+        (tmp_path / "custom" / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "custom" / file).write_text(text)
+    named, found = (adapter("check", *arguments) for arguments in (["custom"], []))
+    seconds = re.compile(r"\d+\.\d s")
+    assert (named.returncode, named.stderr) == (found.returncode, found.stderr)
+    assert seconds.sub("", named.stdout) == seconds.sub("", found.stdout)
+    assert "custom over the shipped mappings: " in found.stdout
+    assert summary(found.stdout)["topics"] > 1
+
+
+def test_what_is_whole_is_checked_alone(adapter: Adapter, tmp_path: Path) -> None:
+    copied(tmp_path)
+    assert "\nmappings alone: " in f"\n{adapter('check', 'mappings').stdout}"
+    assert "the shipped mappings alone: " in adapter("check").stdout
+
+
+def test_fixtures_lie_inside_an_overlay_or_beside_it(adapter: Adapter, custom: Path) -> None:
+    custom.write_text(
+        custom.read_text()
+        + "  - {name: mine, fixture: shopify/mine.json, ignored: no money moved yet}\n"
+    )
+    missing = adapter("check")
+    assert missing.returncode == 1
+    assert "fixture shopify/mine.json: there is no such file\n" in missing.stderr
+    layer = custom.parent.parent
+    for folder in (layer.parent / "fixtures", layer / "fixtures"):
+        (folder / "shopify").mkdir(parents=True)
+        (folder / "shopify" / "mine.json").write_text("{}")
+        done = adapter("check")
+        assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    (layer.parent / "fixtures" / "shopify" / "mine.json").write_text("{")
+    assert adapter("check").returncode == 0, "the overlay's own come first"
+
+
+def test_the_tests_of_all_overlays_are_run(adapter: Adapter, custom: Path, tmp_path: Path) -> None:
+    later = tmp_path / "later" / "shopify" / "refunds.yml"
+    later.parent.mkdir(parents=True)
+    later.write_text("events:\n  order_refunded:\n    properties:\n      note: id\n")
+    layers = f"{shipped('mappings')}:custom:later"
+    done = adapter("check", MAPPINGS_DIR=layers)
+    assert done.returncode == 1
+    assert "later over custom over the shipped mappings: " in done.stdout
+    assert summary(done.stdout)["tests"] == 1
+    assert "no note\n  events[0].properties.note: expected nothing, got " in done.stderr
+
+
+def test_an_overlay_that_parks_orders_is_warned_of(adapter: Adapter, tmp_path: Path) -> None:
+    file = tmp_path / "custom" / "shopify" / "orders.yml"
+    file.parent.mkdir(parents=True)
+    for text, said in {
+        "events: {order_completed: {properties: {revenue: customer.first_name}}}": (
+            r"orders.yml:1:50: with this, \d+ of \d+ fixtures become parked: .*expected money"
+        ),
+        "ignore_when: {big: total_price | gt(1)}": (
+            r"orders.yml:1:20: with this, (\d+) of \1 fixtures become ignored: big"
+        ),
+    }.items():
+        file.write_text(text)
+        done = adapter("check")
+        assert done.returncode == 0
+        assert re.search(f"warning: .*{said}", done.stderr), done.stderr
+        assert summary(done.stdout)["warnings"] == 1
+
+
+def test_an_overlay_without_a_release_is_told_what_one_is_for(
+    adapter: Adapter, custom: Path
+) -> None:
+    newest = max(each.stem for each in (shipped("mappings") / "releases").glob("*.json"))
+    hint = (
+        "hint: custom/shopify/refunds.yml says for no release that it was written; with `release: "
+    )
+    assert f"{hint}{newest}`" in adapter("check").stdout
+    custom.write_text(f"release: {newest}\n" + custom.read_text())
+    assert "hint: " not in adapter("check").stdout
+
+
+def test_a_fault_hides_no_other(adapter: Adapter, custom: Path) -> None:
+    """One in the contract not those of mapping files, and one in a test not the other tests."""
+    sound = custom.read_text()
+    custom.write_text(f"{sound}  - {{name: second, fixtur: x}}\n")
+    done = adapter("check")
+    found = summary(done.stdout)
+    assert (found["tests"], found["not run"], found["failed"]) == (1, 0, 0)
+    assert "a test has no 'fixtur'" in done.stderr
+    (custom.parent.parent / "schema.yml").write_text("person: {nick: txt}")
+    custom.write_text(sound.replace("note: null", "noet: note", 1))
+    done = adapter("check")
+    assert "nick: no type 'txt'" in done.stderr
+    assert "properties.noet: not a field" in done.stderr
+    found = summary(done.stdout)
+    assert found["tests"] == found["not run"] == 1, "it could fail for the contract's fault"
+
+
 def test_an_overlay_for_a_release_that_is_not_known(adapter: Adapter, custom: Path) -> None:
     custom.write_text("release: 99.9.9\n" + custom.read_text())
     done = adapter("check")
@@ -184,6 +294,18 @@ def test_on_a_terminal_a_fault_shows_its_line(adapter: Adapter, tmp_path: Path) 
         assert lines[at + 1] == f"  {number} |       revenu: total_price"
         assert lines[at + 2] == f"  {' ' * len(number)} |       ^^^^^^"
     assert " | " not in adapter("check", mappings).stderr, "for a pipe the line alone"
+
+
+def test_on_a_terminal_a_failing_test_shows_its_line(adapter: Adapter, custom: Path) -> None:
+    custom.write_text(custom.read_text().replace("{note: null}", "{note: mine}"))
+    done = adapter("check", FORCE_COLOR="1", NO_COLOR="1")
+    assert done.stderr.splitlines() == [
+        "custom/shopify/refunds.yml:6:5: no note",
+        "  6 |   - name: no note",
+        "    |     ^^^^",
+        "  events[0].properties.note: expected 'mine', got nothing",
+    ]
+    assert "1 test, 1 failed, 0 faults, 0 warnings" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from adapter import __version__
-from adapter.cli import main
+from adapter.cli import faults, main
+from adapter.errors import Fault
 
 from .conftest import Adapter, broken_mappings
 
@@ -39,6 +40,29 @@ def test_the_command_itself(adapter: Adapter) -> None:
     unknown = adapter("rnu")
     assert unknown.returncode == 2
     assert "rnu" in unknown.stderr
+
+
+@pytest.mark.parametrize("err", [True, False])
+@pytest.mark.parametrize("terminal", [True, False])
+def test_faults_are_shown_on_either_stream(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    err: bool,
+    terminal: bool,
+) -> None:
+    """What else a message says stands below the line that it is about."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("FORCE_COLOR", "1" if terminal else "")
+    file = tmp_path / "x.yml"
+    file.write_text("- name: a\n")
+    faults.show([Fault(str(file), 1, 3, "a sale\n  revenue: 5, not 6")], "warning: ", err=err)
+    streams = capsys.readouterr()
+    told, other = (streams.err, streams.out) if err else (streams.out, streams.err)
+    caret = "  1 | - name: a\n    |   ^^^^\n" if terminal else ""
+    place = f"{file}:1:3: warning: " if terminal else f"warning: {file}:1:3: "
+    assert told == f"{place}a sale\n{caret}  revenue: 5, not 6\n"
+    assert other == ""
 
 
 # --- settings -----------------------------------------------------------------------------------

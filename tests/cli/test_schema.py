@@ -151,6 +151,26 @@ def test_the_filters_are_printed(adapter: Adapter) -> None:
     assert '"c1-abc?key=9f" | before("?")  gives  "c1-abc"' in done.stdout
 
 
+def test_some_filters_are_printed(adapter: Adapter) -> None:
+    done = adapter("filters", "before", "gt")
+    assert done.returncode == 0
+    heads = [line for line in done.stdout.splitlines() if not line.startswith("   ") and line]
+    assert heads == ["Texts", "  before(sep)", "Numbers", "  gt(n)"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["befor"], "there is no filter 'befor', did you mean 'before'?"),
+        (["before", "--markdown"], "one of NAME, --markdown at a time"),
+    ],
+)
+def test_filters_that_cannot_be_printed(adapter: Adapter, arguments: list[str], said: str) -> None:
+    done = adapter("filters", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+
+
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_what_a_fixture_becomes_keeps_the_contract(file: Path) -> None:
     topic = topic_of(file)

@@ -105,6 +105,8 @@ def test_send_in_vain(adapter: Adapter, web: Web) -> None:
     done = adapter("send", FILE, "--platform", "x", "--topic", "y", "--to", web.url)
     assert done.returncode == 2
     assert "there is shopify" in done.stderr
+    done = adapter("send", FILE, "--platform", "shopfiy", "--topic", "y", "--to", web.url)
+    assert "there is no 'shopfiy', did you mean 'shopify'?" in done.stderr
     done = adapter("send", "nowhere.json", *ORDER, "--to", web.url)
     assert done.returncode == 2
 
@@ -182,22 +184,45 @@ def test_drift_of_an_empty_redis(adapter: Adapter, valkey: Valkey, quiet: Redis)
     assert found["accepted"] == 0
 
 
-def test_drift_of_few_events_is_shown_and_not_judged(
+def test_drift_of_few_events_is_counted_and_not_judged(
     adapter: Adapter, valkey: Valkey, quiet: Redis
 ) -> None:
     name = "order_completed|shopify orders/paid|"
     hour = int(time.time()) // 3600
     counts = {f"{name}|events": 4, f"{name}locale|present": 3, f"{name}items[].url|bad": 1}
     quiet.hset(f"adapter:default:drift:{hour}", mapping=counts)
-    rows = adapter("status", "--drift", REDIS_URL=valkey.url(1)).stdout.splitlines()[2:4]
+    rows = adapter("status", "--drift", REDIS_URL=valkey.url(1)).stdout.splitlines()
+    assert rows[:3] == [
+        "workspace default: 0 of 2 properties drift",
+        "2 have too few events yet: --all lists them",
+        "",
+    ]
+    rows = adapter("status", "--drift", "--all", REDIS_URL=valkey.url(1)).stdout.splitlines()[2:5]
     assert [" ".join(row.split()) for row in rows] == [
         "order_completed items[].url shopify orders/paid 4 - - 25 % too few events to tell",
         "order_completed locale shopify orders/paid 4 75 % - - too few events to tell",
+        "",
     ]
     told = adapter("status", "--drift", "--json", REDIS_URL=valkey.url(1)).stdout
     first, _ = json.loads(told)["default"]["drift"]["properties"]
     assert first["now"] == {"events": 4, "present": None, "absent": None, "bad": 1}
     assert (first["judged"], first["drifting"]) == (False, False)
+
+
+def test_drift_that_can_be_judged_is_listed(adapter: Adapter, valkey: Valkey, quiet: Redis) -> None:
+    name = "order_completed|shopify orders/paid|"
+    hour = int(time.time()) // 3600
+    before = {f"{name}|events": 400, f"{name}locale|present": 400, f"{name}note|present": 400}
+    now = {f"{name}|events": 400, f"{name}locale|present": 9, f"{name}note|present": 400}
+    rare = {"order_refunded|shopify refunds/create||events": 1}
+    rare |= {"order_refunded|shopify refunds/create|note|present": 1}
+    quiet.hset(f"adapter:default:drift:{hour - 30}", mapping=before)
+    quiet.hset(f"adapter:default:drift:{hour}", mapping=now | rare)
+    rows = adapter("status", "--drift", REDIS_URL=valkey.url(1)).stdout.splitlines()
+    assert rows[0] == "workspace default: 1 of 3 properties drift"
+    assert rows[2].startswith("DRIFT  order_completed  locale")
+    assert rows[3].split()[:2] == ["order_completed", "note"]
+    assert rows[4] == "1 has too few events yet: --all lists them"
 
 
 def test_drift_without_redis(adapter: Adapter) -> None:

@@ -1,8 +1,11 @@
 """`adapter topics`: what there is, what it is good for, how to get it, and when it last came."""
 
+# ruff: noqa: E501 - a table has one row a line
+
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +14,9 @@ from typing import Any
 import pytest
 from edge.lab import FIXTURES, Lab, Valkey, Web, Webhook
 
+from adapter.cli import topictable
 from adapter.cli.tables import ago, table
+from adapter.cli.topics import Topic
 
 from .conftest import Adapter
 
@@ -52,18 +57,37 @@ def by_name(found: dict[str, Any]) -> dict[str, Any]:
     return {one["topic"]: one for one in found["topics"]}
 
 
-def test_every_known_topic_is_listed_without_any_redis(adapter: Adapter) -> None:
+def test_topics_stand_below_what_they_feed(adapter: Adapter) -> None:
     done = adapter("topics")
     assert done.returncode == 0, done.stderr
-    head, columns, *rows = done.stdout.splitlines()
+    head, _, columns, *rows = done.stdout.splitlines()
     assert head == "shopify: last seen is not known, no Redis to ask"
-    assert columns.split() == ["topic", "feeds", "subscribed", "by", "last", "seen", "note"]
-    names = [row.split()[0] for row in rows]
-    assert len(names) == len(set(names))
-    assert {"orders/create", "customers/redact", "products/update", "draft_orders/create"} <= {
-        *names
-    }
+    assert columns.split() == ["topic", "by", "seen"]
     assert "\x1b" not in done.stdout, "plain, when nobody looks at it on a terminal"
+    at = rows.index("added_to_cart")
+    assert [row.split() for row in rows[at + 1 : at + 3]] == [
+        ["carts/create", "admin", "?"],
+        ["carts/update", "admin", "?"],
+    ]
+    assert "headless" in rows[at + 3], "what both are to be known by is said once"
+    assert done.stdout.count("headless") == 1
+    assert "(catalog)" in rows
+    assert "draft_orders/create" not in done.stdout
+    assert re.fullmatch(r"and \d+ that are ignored on purpose: --all lists them, and why", rows[-1])
+
+
+def test_every_known_topic_is_listed_when_all_are_wanted(adapter: Adapter) -> None:
+    done = adapter("topics", "--all")
+    names = [row.split()[0] for row in done.stdout.splitlines() if re.match(r"  \S", row)]
+    assert len(names) == len(set(names))
+    assert {*by_name(listed(adapter))} == {*names} - {"topic"}
+    rows = done.stdout.splitlines()
+    at = next(n for n, row in enumerate(rows) if row.startswith("ignored: a draft is no order yet"))
+    assert [row.split()[0] for row in rows[at + 1 : at + 3]] == [
+        "draft_orders/create",
+        "draft_orders/delete",
+    ]
+    assert "ignored on purpose" not in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -113,10 +137,13 @@ def test_when_a_topic_last_came(adapter: Adapter, web: Web, valkey: Valkey) -> N
 
     rows = adapter("topics", REDIS_URL=valkey.url()).stdout.splitlines()
     assert rows[0] == "shopify"
-    told = {row.split()[0]: row for row in rows[1:]}
+    told = {row.split()[0]: row for row in rows if row.startswith("  ")}
     assert "  just now" in told["orders/create"]
     assert "  never" in told["orders/paid"]
-    assert "unknown: parked" in told["orders/exploded"]
+    assert told["orders/exploded"].split() == ["orders/exploded", "?", "just", "now"]
+    assert rows[rows.index(told["orders/exploded"]) - 1] == "unknown: parked"
+    assert "  just now" in told["draft_orders/create"], "ignored, but it comes"
+    assert "draft_orders/update" not in told
 
 
 def test_an_hour_ago(adapter: Adapter, web: Web, valkey: Valkey) -> None:
@@ -127,7 +154,7 @@ def test_an_hour_ago(adapter: Adapter, web: Web, valkey: Valkey) -> None:
             rows = adapter("topics", REDIS_URL=valkey.url()).stdout.splitlines()
         finally:
             redis.hdel("adapter:default:seen", field)
-    (row,) = [row for row in rows if row.startswith("checkouts/create ")]
+    (row,) = [row for row in rows if row.startswith("  checkouts/create ")]
     assert "  1 h ago" in row
 
 
@@ -192,8 +219,38 @@ def test_topics_of_mappings_of_ones_own(adapter: Adapter, tmp_path: Path) -> Non
     own = {"MAPPINGS_DIR": str(tmp_path / "own")}
     done = adapter("topics", "--url", "https://hooks.example.com", **own)
     assert done.returncode == 0, done.stderr
-    assert "cup.filled  (person)  app only" in done.stdout
+    assert "\n(person)\n  cup.filled  yours     ?\n" in done.stdout
     assert "By an app, to https://hooks.example.com/webhooks/tea:\n  cup.filled" in done.stdout
+
+
+def test_a_topic_that_an_overlay_maps_is_yours(adapter: Adapter, tmp_path: Path) -> None:
+    folder = tmp_path / "custom" / "shopify"
+    folder.mkdir(parents=True)
+    (folder / "wishes.yml").write_text("topics: [wishes/create]\nperson: {id: customer_id}\n")
+    rows = adapter("topics").stdout.splitlines()
+    told = {row.split()[0]: row.split()[1] for row in rows if row.startswith("  ")}
+    assert (told["wishes/create"], told["orders/create"], told["customers/merge"]) == (
+        "yours", "admin", "app",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("options", [(), ("--all",)])
+def test_the_table_fits_a_terminal(options: tuple[str, ...]) -> None:
+    """A terminal of 80 columns, on which headings are bold."""
+    topics = [
+        Topic("fulfillments/create", "mapped", ("order_shipped", "order_delivered") * 4, "", True, "", ()),
+        Topic("subscription_billing_attempts/failure", "mapped", ("payment_failed",), "", False, "a note " * 30, ()),
+        Topic("draft_orders/create", "ignored", (), "", True, "", (), "a reason " * 20),
+    ]  # fmt: skip
+    lines = topictable.table("shopify", topics, "", 80, every=bool(options))
+    plain = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in lines]
+    assert [line for line in plain if len(line) > 80] == []
+    assert [line for line in plain if "draft_orders" in line] == (
+        ["  draft_orders/create                    admin     never"] if options else []
+    )
+    assert ("and 1 that are ignored on purpose: --all lists them, and why" in plain) != bool(
+        options
+    )
 
 
 # Columns

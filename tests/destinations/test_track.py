@@ -388,3 +388,29 @@ def test_a_merge_that_leans_on_its_own_request_does_nothing_and_in_the_next_it_d
 
     assert people([*operations, merge]) == ["42", "43"]
     assert people(*stages([*operations, merge])) == ["42"]
+
+
+# Addresses
+
+
+def test_half_an_address_is_none() -> None:
+    """A cart's permalink that was cut would lead to other things."""
+    url = "https://shop.example/cart/" + ",".join(["46120983300387:2"] * 80)
+    item = Track().encode(identify(current_cart_url=url, city="Graz" * 500))
+    assert isinstance(item, Item)
+    attributes = json.loads(item.data)["attributes"]
+    assert "current_cart_url" not in attributes
+    assert len(attributes["city"]) == 1000
+    assert set(item.shortened) == {"current_cart_url", "city"}
+
+
+def test_a_monstrous_address_costs_itself_and_not_the_event() -> None:
+    item = Track().encode(
+        happening(
+            "1", landing_site="/?" + "x" * 40_000, order_id="1", items=[{"name": "Tea", "sku": "T"}]
+        )
+    )
+    assert isinstance(item, Item)
+    attributes = json.loads(item.data)["attributes"]
+    assert attributes == {"order_id": "1", "items": [{"name": "Tea", "sku": "T"}]}
+    assert item.shortened == ("landing_site",)

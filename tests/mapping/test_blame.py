@@ -15,18 +15,16 @@ __all__ = ["layers"]
     ("schema", "faults"),
     [
         ("events: {order_completed: {wish: text}}", ["custom/schema.yml:1:28: properties.wish: is missing, order_completed requires it; see base/acme/orders.yml:15"]),
-        ("item: {wish: text}", ["custom/schema.yml:1:8: fragments.line.wish: is missing, an item requires it; see base/acme/orders.yml:7"]),
+        ("item: {wish: text}", ["custom/schema.yml:1:8: fragments.line.wish: is missing, an item requires it; see base/acme/orders.yml:8"]),
         ("events: {order_completed: {revenue: off}}", ["custom/schema.yml:1:37: properties.revenue: not a field of order_completed; see base/acme/orders.yml:16"]),
         ("person: {first_name: off}", ["custom/schema.yml:1:22: attributes.first_name: not an attribute of person; see base/acme/orders.yml:6"]),
-        ("events: {order_completed: {items: list of text?}}", ["custom/schema.yml:1:28: properties.items: expected an expression, {value: literal} or {text: \"a {path}\"}; see base/acme/orders.yml:19"]),
+        ("events: {order_completed: {items: list of text?}}", ["custom/schema.yml:1:35: properties.items: expected an expression, {value: literal} or {text: \"a {path}\"}; see base/acme/orders.yml:19"]),
         ("events: {order_completed: x}", ["custom/schema.yml:1:27: order_completed: expected a mapping of properties"]),
-        ("events: {order_completed: off}", ["custom/schema.yml:1:27: events.order_completed: not an event of the contract; see base/acme/orders.yml:9"]),
+        ("events: {order_completed: off}", ["custom/schema.yml:1:27: events.order_completed: not an event of the contract; see base/acme/orders.yml:10"]),
     ],
 )  # fmt: skip
 def test_a_fault_of_the_contract(layers: Layers, schema: str, faults: list[str]) -> None:
-    assert [
-        each.replace("-custom/", "/") for each in layers.over(schema, "schema.yml").faults()
-    ] == [each.replace("see base/", f"see {layers.base.directory}/") for each in faults]
+    assert layers.over(schema, "schema.yml").faults() == faults
 
 
 def test_what_the_same_layer_or_a_higher_one_maps_is_its_own_fault(layers: Layers) -> None:

@@ -47,10 +47,10 @@ def shown(layers: Layers, found: list[Fault]) -> list[str]:
     [
         # parked, though the shipped file maps them; the one that is parked anyway is not counted
         ("events: {order_completed: {properties: {revenue: customer.first_name}}}", ["1:50: with this, 3 of 3 fixtures become parked: order_completed.revenue: expected money, got 'Ada'"]),
-        ("events: {order_completed: {properties: {revenue: nick}}}", ["1:50: with this, 3 of 3 fixtures become parked: order_completed.revenue: expected money, got 'Countess'"]),
+        ("events: {order_completed: {properties: {revenue: nick}}}", ["1:50: with this, 2 of 3 fixtures become parked: order_completed.revenue: expected money, got 'Countess'"]),
         ("events: {order_completed: {properties: {currency: paid}}}", ["1:51: with this, 3 of 3 fixtures become parked: order_completed.currency: required, but absent"]),
-        ("events: {order_completed: {once: paid}}", ["1:34: with this, 2 of 3 fixtures become parked: order_completed.once: required, but absent"]),
-        ("events: {order_completed: {at: nick}}", ["1:32: with this, 3 of 3 fixtures become parked: order_completed.at: expected time, got 'Countess'"]),
+        ("events: {order_completed: {once: paid}}", ["1:34: with this, 3 of 3 fixtures become parked: order_completed.once: required, but absent"]),
+        ("events: {order_completed: {at: nick}}", ["1:32: with this, 2 of 3 fixtures become parked: order_completed.at: expected time, got 'Countess'"]),
         ("person: {id: lines}", ["1:14: with this, 3 of 3 fixtures become parked: person.id: expected id, got a list"]),
         ("fragments: {line: {price: title}}", ["1:27: with this, 3 of 3 fixtures become parked: order_completed.items[0].price: expected money, got 'Tea'"]),
         # ignored: most of them, or it is meant
@@ -84,13 +84,12 @@ def test_what_a_shop_s_own_file_does_and_what_the_contract_does(
     body = {name: value for name, value in BODY.items() if name != "codes"}
     (fixtures / "orders_create.json").write_text(json.dumps(body))
     layers.over("events: {order_completed: {once: gone}}", "acme/eu.example/orders.yml")
-    layers.over("events: {order_completed: {discount_codes: list of id}}", "schema.yml")
     layers.over("events: {order_completed: {subtotal: money}}", "schema.yml")
     layers.over("events: {order_completed: {properties: {subtotal: gone}}}")
     found = consequences.warnings(*read(layers), coverage.Fixtures(tmp_path / "fixtures"))
     assert shown(layers, found) == [
         "acme/eu.example/orders.yml:1:34: with this, 1 of 1 fixtures become parked: order_completed.once: required, but absent",
-        "schema.yml:1:28: with this, 1 of 1 fixtures become parked: order_completed.subtotal: required, but absent",
+        "schema.yml:1:38: with this, 1 of 1 fixtures become parked: order_completed.subtotal: required, but absent",
     ]
 
 
@@ -101,12 +100,12 @@ BREAKS = "what is built on the shipped contract breaks"
     ("schema", "said"),
     [
         # changes of what is shipped
-        ("events: {order_completed: {revenue: text}}", [f"1:28: order_completed.revenue: is money in the shipped contract and text here: {BREAKS}"]),
-        ("events: {order_completed: {revenue: 'money?'}}", [f"1:28: order_completed.revenue: is always there in the shipped contract and may be absent here: {BREAKS}"]),
-        ("events: {order_completed: {discount_codes: list of text}}", ["1:28: order_completed.discount_codes: may be absent in the shipped contract and not here: a body without it is parked"]),
+        ("events: {order_completed: {revenue: text}}", [f"1:37: order_completed.revenue: is money in the shipped contract and text here: {BREAKS}"]),
+        ("events: {order_completed: {revenue: 'money?'}}", [f"1:37: order_completed.revenue: is always there in the shipped contract and may be absent here: {BREAKS}"]),
+        ("events: {order_completed: {discount_codes: list of text}}", ["1:44: order_completed.discount_codes: may be absent in the shipped contract and not here: a body without it is parked"]),
         ("events: {order_completed: {gift: off}}", [f"1:34: order_completed.gift: is taken out of the contract: {BREAKS}"]),
-        ("person: {email: text}", [f"1:10: attribute email: is email in the shipped contract and text here: {BREAKS}"]),
-        ("item: {sku: id?}", [f"1:8: item field sku: is text in the shipped contract and id here: {BREAKS}"]),
+        ("person: {email: text}", [f"1:17: attribute email: is email in the shipped contract and text here: {BREAKS}"]),
+        ("item: {sku: id?}", [f"1:13: item field sku: is text in the shipped contract and id here: {BREAKS}"]),
         ("events: {order_canceled: off}", ["1:26: order_canceled: is no event any more: journeys that are built on the shipped contract lose it"]),
         # declared, and filled by nothing
         ("events: {order_complete: {order_id: id}}", ["1:10: order_complete: is declared, but no mapping feeds it, did you mean 'order_completed'?"]),
@@ -123,7 +122,7 @@ BREAKS = "what is built on the shipped contract breaks"
 )  # fmt: skip
 def test_what_becomes_of_the_contract(layers: Layers, schema: str, said: list[str]) -> None:
     layers.over(schema, "schema.yml")
-    if "note:" in schema:
+    if "{note:" in schema:
         layers.over("events: {order_completed: {properties: {note: note}}}")
     if "points" in schema:
         layers.over("person: {attributes: {points: points}}")

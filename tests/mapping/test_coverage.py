@@ -171,6 +171,64 @@ def test_of_an_overlay_only_its_own_lines_are_told(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("path", "faults", "warned"),
+    [
+        # nothing is found in any fixture: every order would be parked
+        ("revenue: totl", ["3:27: properties.revenue: no fixture holds 'totl', did you mean 'total'?"], 0),
+        ("revenue: totl ?? zzzz", [
+            "3:27: properties.revenue: no fixture holds 'totl', did you mean 'total'?",
+            "3:35: properties.revenue: no fixture holds 'zzzz'",
+        ], 0),
+        ("items: {each: linse}", ["3:32: properties.items: no fixture holds 'linse', did you mean 'lines'?"], 0),
+        # something is
+        ("revenue: totl ?? total", [], 1),
+        # nobody needs it
+        ("subtotal: totl", [], 1),
+    ],
+)  # fmt: skip
+def test_what_an_overlay_does_not_find_for_a_required_property_is_a_fault(
+    tmp_path: Path, path: str, faults: list[str], warned: int
+) -> None:
+    assert warnings(tmp_path) == []
+    layers = [tmp_path / "mappings", tmp_path / "custom"]
+    (layers[1] / "acme").mkdir(parents=True)
+    (layers[1] / FILE).write_text(f"events:\n  order_completed:\n    properties: {{{path}}}\n")
+    found: list[Any] = []
+    sources = read_all(layers, found)
+    compiled = compile_sources(sources, found)
+    assert compiled is not None
+    said = coverage.warnings(
+        sources,
+        compiled.samples,
+        coverage.Fixtures(tmp_path / "fixtures"),
+        schema=compiled.schema,
+        faults=found,
+    )
+    assert [str(each).replace(f"{layers[1]}/{FILE}:", "") for each in found] == faults
+    assert len(said) == warned
+
+
+def test_a_quoted_word_is_told_once(tmp_path: Path) -> None:
+    """That it is a path at all is what its warning says, when it is compiled."""
+    assert warnings(tmp_path, MAPPING.replace("at: created_at", 'at: "gone"')) == []
+
+
+def test_below_a_misspelt_name_nothing_is_told(tmp_path: Path) -> None:
+    text = MAPPING.replace("properties:", "propertys:").replace("order_id: id", "order_id: gone")
+    home = tmp_path / "mappings"
+    assert warnings(tmp_path) == []
+    (home / FILE).write_text(dedent(text).lstrip("\n"))
+    faults: list[Any] = []
+    sources = read_all([home], faults)
+    compiled = compile_sources(sources, faults)
+    assert compiled is not None
+    assert any("propertys: not a part of an event" in each.message for each in faults)
+    found = coverage.warnings(sources, compiled.samples, coverage.Fixtures(tmp_path / "fixtures"))
+    assert found == []
+    assert [each.message for each in compiled.warnings] == [], "of the fragment neither"
+
+
 def test_of_a_shop_only_its_own_lines_are_told(tmp_path: Path) -> None:
     assert warnings(tmp_path) == []
     shop = tmp_path / "mappings" / "acme" / "uk.example"

@@ -131,7 +131,7 @@ def test_small_print(value: Any, call: str, result: Any) -> None:
         ('starts_with("")', "starts_with: the text is empty"),
         ('prefixed(" ")', "prefixed: the prefix is blank"),
         ('replace("", "x")', "the separator is empty"),
-        ('pairs("a")', "pairs takes 2 arguments, got 1"),
+        ('pairs("a")', "pairs takes 2 arguments, got 1: pairs(key, value)"),
         ("contains(1)", "contains: argument 1 must be a text in double quotes"),
     ],
 )

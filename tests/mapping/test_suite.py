@@ -10,7 +10,7 @@ from textwrap import dedent, indent
 
 import pytest
 
-from adapter.mapping.suite import cases, run
+from adapter.mapping.suite import cases, missing, run, warnings
 
 from .conftest import Workshop
 from .test_mapper import BODY, ORDERS
@@ -92,7 +92,7 @@ def test_a_failure_names_its_file_line_and_test(workshop: Workshop, fixtures: Pa
     (case,) = cases(workshop.load(), fixtures)
     assert case.name == "acme orders/paid: it holds"
     assert str(run(case)) == (
-        f"{workshop.directory}/acme/orders.yml:{line}: it holds\n"
+        f"{workshop.directory}/acme/orders.yml:{line}:5: it holds\n"
         "  person.id: expected '43', got '42'"
     )
 
@@ -122,3 +122,39 @@ def test_a_fixture_is_not_changed_for_the_next_test(workshop: Workshop, fixtures
     (case,) = cases(workshop.load(), fixtures)
     assert run(case) is None
     assert run(case) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ("'line[0].price': 1", "line[0].price: the fixture has no 'line', did you mean 'lines'?"),
+        ("'new.list[0].deep': 1", "new.list[0].deep: the fixture has no 'new'"),
+        ("'lines[0].price': 1", None),
+        ("'customer.nick': a", None),
+        ("line: 1", None),
+        ("line: [], 'line[0]': 1", None),
+    ],
+)
+def test_a_change_inside_what_is_not_there_is_warned_of(
+    workshop: Workshop, fixtures: Path, changes: str, said: str | None
+) -> None:
+    line = write(workshop, f"set: {{{changes}}}\nexpect: {{}}")
+    found = [str(each) for each in warnings(cases(workshop.load(), fixtures))]
+    place = f"{workshop.directory}/acme/orders.yml:{line + 2}:11: tests: set: "
+    assert found == ([] if said is None else [f"{place}{said}"])
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("ordr", ", did you mean 'acme/order.json'?"),
+        ("brken", ", did you mean 'acme/broken.json'?"),
+        ("quiz", ""),
+    ],
+)
+def test_a_fixture_that_is_not_there(
+    workshop: Workshop, fixtures: Path, name: str, hint: str
+) -> None:
+    write(workshop, "expect: {}", f"acme/{name}.json")
+    (fault,) = missing(cases(workshop.load(), fixtures))
+    assert fault.message == f"tests: fixture acme/{name}.json: there is no such file{hint}"

@@ -73,6 +73,10 @@ def mappings_layers(settings: Settings, directory: Path | None = None) -> tuple[
     is named instead stands alone, unless its files can only be an overlay of the shipped ones.
     """
     shipped_ones = shipped("mappings")
+    if directory is not None and directory.resolve() == Path(CUSTOM).resolve():
+        below = settings.mappings_dirs or (shipped_ones,)
+        known = directory.resolve() in [each.resolve() for each in below]
+        return below if known else (*below, directory)
     if directory is not None:
         over = is_overlay(directory, shipped_ones)
         return (shipped_ones, directory) if over else (directory,)

@@ -92,7 +92,7 @@ def _apply(plan: Plan, body: dict[str, Json], frame: Frame, version: int) -> Map
     delivery = frame.delivery
     for reason, condition in plan.ignore:
         if _holds(condition, f"ignore_when.{reason}", body, frame):
-            # What follows a sale that does not count (a refund, a parcel) need not wait for anybody.
+            # What follows a sale that does not count, such as a refund, need not wait for anybody.
             about = None
             if plan.order is not None and plan.person.names:
                 about = fill((plan.order,), body, frame).get(plan.order.name)

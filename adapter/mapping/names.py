@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 from adapter.errors import Fault
 from adapter.mapping.hints import did_you_mean
 from adapter.mapping.presets import PRESETS, Preset
+from adapter.mapping.reserved import ENVELOPE, RESERVED
 from adapter.mapping.schema import Event, Schema
 from adapter.mapping.trees import entries
 from adapter.model import Json, Operation
@@ -27,13 +28,6 @@ from adapter.strictyaml import Node
 
 EVENT_BYTES, NAME_BYTES = 100, 150
 """How long the name of an event and of an attribute or property may be at Customer.io."""
-
-ENVELOPE = ("recipient", "from_address", "reply_to")
-RESERVED = (
-    "id", "email", "phone", "cio_id", "anonymous_id", "created_at", "unsubscribed", "_update",
-    "_timestamp",
-)  # fmt: skip
-"""Attributes that mean something to Customer.io; those that begin with `cio_` do as well."""
 
 _ADDRESSES = ("email", "phone")
 _PARTS = ("preset", "events", "properties", "items", "attributes")

@@ -27,6 +27,8 @@ Role = tuple[str, ...]
 _NO_EXPRESSIONS = frozenset({"topics", "tests", "release", "fragments"})
 _SEVERAL = frozenset({"when", "once"})  # one expression, or a list of them
 _LITERAL, _TEXT, _LIST = {"value"}, {"text"}, {"each", "use"}
+_SECTIONS = ("properties", "attributes", "gaps", "times", "tokens", "with", "product")
+"""Where `{value: ...}` is no literal, but something that is called so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,9 @@ def _walk(role: Role, node: Node) -> Iterator[tuple[Role, Written]]:
         several = node.value if node.is_sequence else (node,)
         for number, each in enumerate(several):
             yield from _walk((*role, str(number)), each)
-    elif not node.is_mapping or set(node.value) in (_LITERAL, _TEXT):
+    elif not node.is_mapping or (
+        set(node.value) in (_LITERAL, _TEXT) and role[-1] not in _SECTIONS
+    ):
         if role != ("action", "kind") and (written := _read(node, condition=_is_condition(role))):
             yield role, written
     elif set(node.value) == _LIST:

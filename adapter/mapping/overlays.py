@@ -14,6 +14,7 @@ from adapter.mapping.trees import entries
 from adapter.strictyaml import Node
 
 _LEAVES = ({"value"}, {"text"})
+_ITEMS = {"each", "use"}
 TESTS = "tests"
 RELEASE = "release"
 
@@ -66,7 +67,7 @@ def _merge(
     overrides: list[Override],
     faults: list[Fault],
 ) -> Node:
-    if not (_merges(base) and _merges(over)):
+    if not _merge_by_key(base, over):
         if base.plain() != over.plain():
             overrides.append(Override(file, path, over, base))
         return over
@@ -89,8 +90,16 @@ def _merge(
     return Node(values, over.file, over.line, over.column, keys=keys)
 
 
-def _merges(node: Node) -> bool:
-    return node.is_mapping and set(node.value) not in _LEAVES
+def _merge_by_key(base: Node, over: Node) -> bool:
+    """Whether two values are sections rather than values of one place.
+
+    `{value: x}` is a literal, but it may also be a section with one property called `value`: which
+    of the two it is, shows by what it is laid over.
+    """
+    if not (base.is_mapping and over.is_mapping):
+        return False
+    leaf = set(over.value) in _LEAVES
+    return not (leaf and set(base.value) in (*_LEAVES, _ITEMS))
 
 
 def _is_off(node: Node) -> bool:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from adapter.errors import Fault
 from adapter.mapping.hints import did_you_mean
+from adapter.mapping.reserved import objection
 from adapter.mapping.types import TYPES
 from adapter.strictyaml import Node
 
@@ -146,15 +147,21 @@ def read_schema(root: Node, faults: list[Fault], lower: Schema | None = None) ->
 
     def flat_fields(name: str) -> tuple[Field, ...]:
         below = () if lower is None else getattr(lower, name)
-        return _fields(sections[name], faults, below, nested=False) if name in sections else ()
+        if name not in sections:
+            return ()
+        _well_named(name, sections[name], faults)
+        return _fields(sections[name], faults, below, nested=False)
 
     item = flat_fields("item")
     for each in item:
         if each.is_list:
             faults.append(sections["item"].fault(f"item.{each.name}: an item holds no lists"))
     events = {}
+    _well_named("events", sections["events"], faults)
     for key, node in sections["events"].items():
         name = str(key.value)
+        if node.is_mapping:
+            _well_named("event", node, faults)
         below = None if lower is None else lower.events.get(name)
         if node.is_mapping:
             events[name] = Event(name, _fields(node, faults, below.fields if below else ()))
@@ -179,6 +186,13 @@ def read_schema(root: Node, faults: list[Fault], lower: Schema | None = None) ->
         variant=flat_fields("variant"),
         about=_about(sections.get("about"), events, faults, lower.events if lower else {}),
     )
+
+
+def _well_named(section: str, node: Node, faults: list[Fault]) -> None:
+    for key, _ in node.items():
+        problem = objection(section, str(key.value))
+        if problem:
+            faults.append(key.fault(f"{key.value}: {problem}"))
 
 
 def _about(

@@ -198,6 +198,39 @@ def test_the_contract_is_added_to(layers: Layers) -> None:
     assert "quiz_taken" in schema.to_json_schema()["$defs"]
 
 
+def test_a_field_may_be_called_value(layers: Layers) -> None:
+    """`{value: x}` is a literal where an expression stands, and a section of one field elsewhere."""
+    layers.over("person: {text: text}\nevents: {order_completed: {value: money?}}", "schema.yml")
+    layers.over(
+        """
+        person: {attributes: {text: nick}}
+        events: {order_completed: {properties: {value: net}}}
+        """
+    )
+    mapped = layers.apply()
+    properties = mapped.events[0].properties
+    assert (properties["value"], properties["revenue"], properties["order_id"]) == (8, 10, "1")
+    assert mapped.person is not None
+    assert mapped.person.attributes["text"] == "Countess"
+    assert mapped.person.attributes["first_name"] == "Ada"
+
+
+@pytest.mark.parametrize(
+    ("schema", "fault"),
+    [
+        ("person: {unsubscribed: boolean}", "1:10: unsubscribed: Customer.io reserves this name"),
+        ("person: {cio_plan: text}", "1:10: cio_plan: Customer.io reserves this name"),
+        ("person: {id: text}", "1:10: id: Customer.io reserves this name"),
+        ("events: {order_completed: {reply_to: email?}}", "1:28: reply_to: Customer.io would send the message there"),
+        ("events: {person: {score: integer}}", "1:10: person: this name stands for something else here"),
+        ("events: {order_completed: {a|b: text?}}", "1:28: a|b: a name is of small letters, digits and _, and begins with a letter"),
+        ("item: {Gift Wrap: text?}", "1:8: Gift Wrap: a name is of small letters, digits and _, and begins with a letter"),
+    ],
+)  # fmt: skip
+def test_names_that_nothing_of_ones_own_may_have(layers: Layers, schema: str, fault: str) -> None:
+    assert layers.over(schema, "schema.yml").faults() == [f"custom/schema.yml:{fault}"]
+
+
 def test_one_shop_differs(layers: Layers) -> None:
     layers.over(
         """

@@ -72,7 +72,7 @@ EXPECTED: dict[str, dict[str, Any]] = {
         "order": "820982911946154508",
         "events": [
             ("order_completed", "820982911946154508", 1640995200),
-            ("order_fulfilled", "820982911946154508", RECEIVED_AT),
+            ("order_fulfilled", "820982911946154508", 1640995200),
         ],
         "properties": {"order_id": "820982911946154508"},
         "items": 5,

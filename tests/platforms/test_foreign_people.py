@@ -121,6 +121,7 @@ EXPECTED: dict[tuple[str, str], dict[str, Any]] = {
         "variants": [
             {
                 "variant_id": "642667041472713922",
+                "url_query": "variant=642667041472713922",
                 "name": "Small",
                 "price": 19.99,
                 "compare_at_price": 24.99,
@@ -128,6 +129,7 @@ EXPECTED: dict[tuple[str, str], dict[str, Any]] = {
             },
             {
                 "variant_id": "757650484644203962",
+                "url_query": "variant=757650484644203962",
                 "name": "Medium",
                 "price": 19.99,
                 "compare_at_price": 24.99,

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from adapter import __version__
-from adapter.cli import catalog, contract, dev, mappings, run, status, topics
+from adapter.cli import catalog, contract, dev, mappings, people, run, status, topics
 from adapter.errors import AdapterError, MappingFileError, SettingsError
 
 
@@ -48,6 +48,6 @@ def main() -> None:
     """
 
 
-for _module in (run, mappings, contract, topics, catalog, dev, status):
+for _module in (run, mappings, contract, topics, catalog, people, dev, status):
     for _command in _module.COMMANDS:
         main.add_command(_command)

@@ -72,6 +72,8 @@ Orders = dict[str, Record]
 
 _NO_CURRENCY = ""
 _UNKNOWN_EXPONENT = 4  # as many decimals as any currency has
+_POWERS: tuple[int, ...] = tuple(10**exponent for exponent in range(_UNKNOWN_EXPONENT + 1))
+_EXACT = 10**15
 _PLATFORMS_OWN = ("orders_count", "lifetime_value", "currency", "last_order_id")
 _DERIVED = ("average_order_value", "first_time_buyer")
 
@@ -302,6 +304,10 @@ def _minor(amount: float, exponent: int) -> int:
     """An amount as JSON holds it, as whole minor units. Halves go up, as in the contract."""
     if not amount:
         return 0
+    whole = round(amount * _POWERS[exponent])
+    # Up to 15 digits no two decimals are one float: where this holds it is the amount exactly.
+    if abs(whole) < _EXACT and whole / _POWERS[exponent] == amount:
+        return whole
     exact = Decimal(repr(amount)).scaleb(exponent)
     return int(exact.quantize(Decimal(1), ROUND_HALF_UP))
 

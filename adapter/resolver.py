@@ -19,7 +19,7 @@ from adapter.people import identity, sales
 from adapter.people.identity import Contacts, IdentifyBy, Identity
 from adapter.people.memory import SINCE, Lesson, Ref, View, Who, person_ref, ref_of
 from adapter.people.picture import Picture
-from adapter.people.profile import known as profile_of
+from adapter.people.profile import seen as profile_of
 
 Owner = Contacts
 """id, email, phone of somebody, as far as known. An empty one: it is known that there is nobody."""
@@ -177,6 +177,7 @@ class _Batch:
         self.skipped: dict[str, str] = {}
         self.dropped: list[tuple[str, CanonicalEvent, str]] = []
         self.counts: dict[str, int] = {}
+        self.closed: list[Operation] = []
         self.deeds: list[Operation] = []
         self.errands: list[tuple[str, deeds.Errand]] = []
 
@@ -184,7 +185,8 @@ class _Batch:
         policy = self.policy
         for entry in self.entries:
             # A cart in one batch with the checkout that names its person need not wait.
-            self._own(entry, identity.contacts(entry.person, policy.is_placeholder))
+            if not self._is_erased(entry):
+                self._own(entry, identity.contacts(entry.person, policy.is_placeholder))
         for entry in self.entries:
             self._entry(entry)
         return self._resolution()
@@ -201,13 +203,13 @@ class _Batch:
         if entry.action is not None:
             self._deed(entry)
             return
-        erased = view.get(ANY_TOMBSTONE)
-        if erased and any(view.get(ref) for ref in whom.tombstones_of(entry)):
+        if self._is_erased(entry):
             self.skipped[entry.id] = whom.REDACTED
             return
         entry = sales.with_link(entry, view)
         found = identity.contacts(entry.person, policy.is_placeholder)
         if found:
+            entry = identity.said_of_gone(entry, found, view, policy.identify_by)
             who = self._identify(entry, found)
         else:
             owner = self._owner(entry)
@@ -215,26 +217,53 @@ class _Batch:
             if meant is None or owner is None:
                 self._without(entry, owner)
                 return
-            if erased and view.get(whom.tombstone(meant)):
+            if view.get(ANY_TOMBSTONE) and view.get(whom.tombstone(meant)):
                 self.skipped[entry.id] = whom.REDACTED
                 return
             self._own(entry, owner)
             who = Identity(meant)
         self._write(entry, who, said=bool(found))
 
+    def _is_erased(self, entry: Entry) -> bool:
+        """Whether whom or what an entry names was erased, as far as is known by now."""
+        view = self.view
+        return bool(view.get(ANY_TOMBSTONE)) and any(
+            view.get(ref) for ref in whom.tombstones_of(entry)
+        )
+
     def _deed(self, entry: Entry) -> None:
         """What an action comes to."""
         deed = deeds.deed(entry, self._known, on_customer_delete=self.policy.on_customer_delete)
         self.deeds += deed.operations
         if deed.moved:
-            gone, kept = deed.moved
-            identity.is_now(gone, identity.follow(kept, self.view), entry, self.view)
+            gone, kept = (identity.follow(who, self.view) for who in deed.moved)
+            self._close(gone)
+            identity.is_gone_into(gone, kept, entry, self.view)
         for ref in deed.tombstones:
             self.view.learn(entry.id, ref, 1)
             self.view.learn(entry.id, ANY_TOMBSTONE, 1)
         if deed.errand:
             self.errands.append((entry.id, deed.errand))
         self._count(deed.count)
+
+    def _close(self, who: Who) -> None:
+        """What was said of somebody so far goes out as theirs: from here on it is another's."""
+        view, policy = self.view, self.policy
+        theirs = Picture()
+        for one in [one for one in self.pictures if identity.follow(one, view) == who]:
+            theirs.joins(self.pictures.pop(one))
+        if theirs.sources:
+            operation = theirs.identify(
+                who, view, policy.rules, unsubscribe_on_opt_out=policy.unsubscribe_on_opt_out
+            )
+            self.closed += [operation] if operation else []
+        events, self.events = self.events, []
+        for meant, event, source in events:
+            if identity.follow(meant, view) == who:
+                self.closed.append(_event(event, who, source))
+            else:
+                self.events.append((meant, event, source))
+        self.closed += [_event(event, who, entry.id) for event, entry in theirs.events]
 
     def _known(self, who: Who) -> whom.Known | None:
         """What memory knows of whoever goes by an identifier."""
@@ -273,10 +302,11 @@ class _Batch:
 
     def _without(self, entry: Entry, owner: Owner | None) -> None:
         """Nobody is known yet, or nobody will be."""
-        refs = _refs(entry)
+        tokens = [ref for ref in _refs(entry) if ref[0] != "order"]
+        # A sale that names nobody but a till's placeholder would wait for nobody but itself.
+        refs = tokens if entry.person.named else (tokens or _refs(entry))
         if owner is None and refs and (entry.events or entry.ledger):
-            tokens = [ref for ref in refs if ref[0] != "order"]
-            self.waits.append((entry.id, (tokens or refs)[0]))
+            self.waits.append((entry.id, refs[0]))
             return
         self.skipped[entry.id] = NO_PERSON
         if entry.order is not None:
@@ -367,10 +397,11 @@ class _Batch:
                 identifies.append(operation)
             events += [_event(event, who, entry.id) for event, entry in picture.events]
         merges = [_merge(kept, gone, self.now, source) for kept, gone, source in self.merges]
-        late = sum(event.timestamp < self.now - LATE_SECONDS for event in events)
+        told = (*events, *(one for one in self.closed if one.action == "event"))
+        late = sum(event.timestamp < self.now - LATE_SECONDS for event in told)
         owners = {ref: owner for ref, owner in self.owners.items() if self.memory.get(ref) != owner}
         return Resolution(
-            (*identifies, *events, *merges, *self.deeds),
+            (*self.closed, *identifies, *events, *merges, *self.deeds),
             owners,
             view.lessons(),
             tuple(self.waits),

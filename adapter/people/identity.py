@@ -7,12 +7,12 @@ an address that another id holds is never taken from them. Pure.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from adapter.model import Entry, Person
 from adapter.people.memory import View, Who, person_ref
-from adapter.people.profile import keep, known, stamp
+from adapter.people.profile import keep, known, seen, stamp
 
 IdentifyBy = Literal["id", "email"]
 _ORDER: Mapping[IdentifyBy, tuple[str, ...]] = {
@@ -101,7 +101,7 @@ def identify(entry: Entry, found: Contacts, view: View, identify_by: IdentifyBy)
         return Identity(who, email, merged)
     if holder != ("email", email):
         return Identity(who, None, merged, EMAIL_HELD)
-    profile = known(who, view)
+    profile = seen(who, view)
     since = profile.stamps.get("email")
     if since is not None and stamp(entry, "email") < since:
         # An address that is theirs no longer: by now it may be somebody else's.
@@ -113,6 +113,30 @@ def identify(entry: Entry, found: Contacts, view: View, identify_by: IdentifyBy)
     profile.email = email
     keep(entry.id, who, profile, view)
     return Identity(who, email, merged)
+
+
+def is_gone_into(gone: Who, kept: Who, entry: Entry, view: View) -> None:
+    """The platform made two one: whatever names the one that is gone means the other."""
+    if gone != kept:
+        is_now(gone, kept, entry, view)
+        view.learn(entry.id, person_ref(gone), {"to": list(kept), "gone": 1})
+
+
+def said_of_gone(entry: Entry, found: Contacts, view: View, identify_by: IdentifyBy) -> Entry:
+    """The entry, which only fills gaps where it names somebody who is gone: it is from before, and
+    their address must not replace that of the one who was kept."""
+    who = named(found, identify_by)
+    for _ in range(_MOST_STEPS):
+        record = view.get(person_ref(who)) if who else None
+        target = record.get("to") if type(record) is dict else None
+        if not target:
+            break
+        if record and record.get("gone"):
+            person = entry.person
+            gaps = tuple({*person.attributes, *person.gaps, "email", "phone"})
+            return replace(entry, person=replace(person, gaps=gaps))
+        who = target[0], target[1]
+    return entry
 
 
 def is_now(other: Who, who: Who, entry: Entry, view: View) -> Who | None:

@@ -6,9 +6,9 @@ flush that dies in between comes to the same when it runs again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import NoneType
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 from adapter.model import Delivery, Json
 
@@ -42,17 +42,32 @@ class Kept(Protocol):
     def to_json(self) -> Json: ...
 
 
+K = TypeVar("K", bound=Kept)
+
+
 class View:
     """Memory as one entry after the other sees it. Values are never changed, only replaced."""
 
     def __init__(self, memory: Mapping[Ref, Json]) -> None:
         self._memory = memory
         self._taught: dict[Ref, Json | Kept] = {}
+        self._parsed: dict[Ref, Any] = {}
         self._lessons: dict[tuple[str, Ref], Json | Kept] = {}
 
     def get(self, ref: Ref) -> Json:
         """What is known by now; None where nothing is."""
-        return self._taught[ref] if ref in self._taught else self._memory.get(ref)
+        value = self._taught.get(ref, _UNTAUGHT)
+        return self._memory.get(ref) if value is _UNTAUGHT else value
+
+    def read(self, ref: Ref, parse: Callable[[Json], K]) -> K:
+        """The same as `parse` makes it, never to be changed; memory's own is parsed once."""
+        value = self._taught.get(ref, _UNTAUGHT)
+        if value is not _UNTAUGHT:
+            return parse(value) if isinstance(value, _JSON) else cast("K", value)
+        found: K | None = self._parsed.get(ref)
+        if found is None:
+            found = self._parsed[ref] = parse(self._memory.get(ref))
+        return found
 
     def learn(self, source: str, ref: Ref, value: Json) -> None:
         """From entry `source` on it is `value`; what says nothing new is no lesson."""
@@ -72,6 +87,7 @@ class View:
         )
 
 
+_UNTAUGHT = object()
 _JSON = (dict, list, str, int, float, NoneType)
 
 

@@ -9,7 +9,7 @@ from adapter import changes, ledger
 from adapter.mapping.rules import NEW, OLD, Rule, Rules
 from adapter.model import CanonicalEvent, Entry, Json, Operation, Person
 from adapter.people.memory import View, Who
-from adapter.people.profile import Profile, Stamp, keep, known, stamp
+from adapter.people.profile import Profile, Stamp, keep, known, seen, stamp, stamps
 from adapter.ulid import event_ulid
 
 TAGS = "tags"
@@ -53,13 +53,16 @@ class Picture:
         day in the shop began.
         """
         person = entry.person
-        profile = known(who, view)
+        before = seen(who, view)
+        profile = before.copy()
         self.sources.append(entry.id)
         self.as_of = max(self.as_of, person.as_of)
         touched: set[str] = set()
-        for name, value in _attributes(person, email).items():
-            if name not in without:
-                self._take(profile, name, stamp(entry, name), value, touched)
+        attributes = _attributes(person, email)
+        for name, own in stamps(entry, attributes).items():
+            if name not in without and profile.takes(name, own):
+                self.values[name] = own, attributes[name]
+                touched.add(name)
         if created := person.attributes.get("created_at"):
             profile.created = created
         if cleared:
@@ -75,7 +78,8 @@ class Picture:
             profile.inputs = {**profile.inputs, **inputs}
             self.derives = True
             self._rules(who, entry, profile, rules)
-        keep(entry.id, who, profile, view)
+        if profile != before:
+            keep(entry.id, who, profile, view)
 
     def joins(self, other: Picture) -> None:
         """Another picture turned out to be of the same person."""
@@ -110,13 +114,6 @@ class Picture:
             attributes=attributes,
             sources=tuple(dict.fromkeys(self.sources)),
         )
-
-    def _take(
-        self, profile: Profile, name: str, own: Stamp, value: Json, touched: set[str]
-    ) -> None:
-        if profile.takes(name, own):
-            self.values[name] = own, value
-            touched.add(name)
 
     def _clear(self, profile: Profile, cleared: Mapping[str, Json], touched: set[str]) -> None:
         """The cart is an order. The times stay those of the cart: a later cart counts, whenever it
@@ -161,10 +158,11 @@ class Picture:
         if entry.ledger is not None:
             profile.orders = ledger.apply(profile.orders, entry.ledger)
         whole = ledger.whole(profile.orders, created_at=profile.created, since=since)
-        own = ledger.figures(profile.orders, whole)
-        platform = dict(profile.platform)
-        as_of = platform.pop("as_of", 0)
-        figures = ledger.merged(own, ledger.latest(profile.orders), platform, as_of)
+        figures = ledger.figures(profile.orders, whole)
+        if profile.platform:
+            platform = dict(profile.platform)
+            as_of = platform.pop("as_of", 0)
+            figures = ledger.merged(figures, ledger.latest(profile.orders), platform, as_of)
         for name, value in figures.items():
             own_stamp = stamp(entry, name)
             self.values[name] = max(profile.stamps.get(name, own_stamp), own_stamp), value

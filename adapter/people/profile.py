@@ -6,7 +6,7 @@ be recognised. So whatever the order in which bodies arrive, the same values sta
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,17 @@ def stamp(entry: Entry, name: str) -> Stamp:
     person, delivery = entry.person, entry.delivery
     time = person.times.get(name, person.as_of)
     return int(name not in person.gaps), time, delivery.triggered_at or 0.0, delivery.id
+
+
+def stamps(entry: Entry, names: Iterable[str]) -> dict[str, Stamp]:
+    """The same of many attributes: but for a few of them it is the body's own."""
+    person, delivery = entry.person, entry.delivery
+    usual = 1, person.as_of, delivery.triggered_at or 0.0, delivery.id
+    found: dict[str, Stamp] = dict.fromkeys(names, usual)
+    for name in (*person.gaps, *person.times):
+        if name in found:
+            found[name] = stamp(entry, name)
+    return found
 
 
 @dataclass(slots=True)
@@ -129,8 +140,12 @@ class Profile:
 
 def known(who: Who, view: View) -> Profile:
     """What is known of somebody, to be changed and kept."""
-    record = view.get(person_ref(who))
-    return record.copy() if isinstance(record, Profile) else Profile.from_json(record)
+    return seen(who, view).copy()
+
+
+def seen(who: Who, view: View) -> Profile:
+    """What is known of somebody, to be looked at only."""
+    return view.read(person_ref(who), Profile.from_json)
 
 
 def keep(source: str, who: Who, profile: Profile, view: View) -> None:

@@ -42,6 +42,7 @@ CLAIMS_BEFORE_CAUTION = 3
 
 CAUTIOUS_ENTRIES = 1_000
 _INDEX = re.compile(r"\[\d+\]")
+_FIRST_EVENT = 4  # after d, p, a and l
 WAITED_TOO_LONG = "the order's owner did not become known within 24 hours"
 
 
@@ -212,10 +213,6 @@ class Outbox:
             ]
             for id_, ref in work.waits
         ]
-        memory = [
-            [self._name(ref), _dump(value), str(refs.seconds(ref[0]))]
-            for ref, value in (*work.owners.items(), *work.memory.items())
-        ]
         released = [refs.waiting(self._name(ref)) for ref in work.owners]
         document = {
             "done": list(entries),
@@ -227,7 +224,6 @@ class Outbox:
             "answered": work.answered,
             "condemned": work.condemned,
             "waits": waits,
-            "memory": memory,
             "released": released,
             "counts": [[name, str(n)] for name, n in work.counts.items() if n],
             "errands": [[errand.delivery, _dump(errand.to_json())] for errand in work.errands],
@@ -235,9 +231,29 @@ class Outbox:
         }
         with store_errors():
             settled, left = self._scripts.call(
-                "settle", claim.token, LEASE_MS, _now(), _dump(document), secrets.token_hex(8)
+                "settle",
+                claim.token,
+                LEASE_MS,
+                _now(),
+                _dump(document),
+                secrets.token_hex(8),
+                *self._memory(work),
             )
         return left if settled else None
+
+    def _memory(self, work: Settlement) -> list[str | int]:
+        """Names, values and lifetimes of what is to be remembered, one behind the other."""
+        texts: dict[int, str] = {}
+        triples: list[str | int] = []
+        for ref, owner in work.owners.items():
+            # All that one order names has one owner, and the very same value.
+            text = texts.get(id(owner))
+            if text is None:
+                text = texts[id(owner)] = _dump(owner)
+            triples += (self._name(ref), text, refs.seconds(ref[0]))
+        for ref, value in work.memory.items():
+            triples += (self._name(ref), _dump(value), refs.seconds(ref[0]))
+        return triples
 
     def _name(self, ref: Ref) -> str:
         return refs.memory(*ref, self._secret)
@@ -310,19 +326,21 @@ def _key(entry: Entry, event: CanonicalEvent) -> list[str]:
 
 
 def _entry(id_: str, fields: Mapping[bytes, bytes]) -> Entry:
-    events: list[CanonicalEvent] = []
-    while (text := fields.get(b"e%d" % len(events))) is not None:
-        events.append(CanonicalEvent.from_json(json.loads(text)))
-    action, ledger = fields.get(b"a"), fields.get(b"l")
+    texts = [fields[b"d"], fields[b"p"] or b"{}"]
+    texts += [fields.get(name) or b"null" for name in (b"a", b"l")]
+    while (text := fields.get(b"e%d" % (len(texts) - _FIRST_EVENT))) is not None:
+        texts.append(text)
+    # One document of all of them: reading it costs half of what reading them one by one does.
+    delivery, person, action, ledger, *events = json.loads(b"[%b]" % b",".join(texts))
     return Entry(
         id=id_,
         size=sum(map(len, fields.values())),
-        delivery=Delivery.from_json(json.loads(fields[b"d"])),
-        person=Person.from_json(json.loads(fields[b"p"])) if fields[b"p"] else Person(),
-        events=tuple(events),
+        delivery=Delivery.from_json(delivery),
+        person=Person.from_json(person),
+        events=tuple([CanonicalEvent.from_json(event) for event in events]),
         order=fields[b"o"].decode() or None,
-        action=Action.from_json(json.loads(action)) if action else None,
-        ledger=OrderMoney.from_json(json.loads(ledger)) if ledger else None,
+        action=Action.from_json(action) if action else None,
+        ledger=OrderMoney.from_json(ledger) if ledger else None,
     )
 
 

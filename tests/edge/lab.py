@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -328,6 +328,9 @@ class Valkey:
 _SHOPIFY = load_platforms(shipped("mappings"))["shopify"]
 _TIME = re.compile(r'"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)([-+]\d\d:\d\d|Z)"')
 _ADA = "8274950138263"
+_PHONE = "+17185550142"
+_COOKIE = "7c1f0c52-4e0b-4b52-9a5e-d0c9b0a3f7e1"
+_MOMENTS = ("created_at", "updated_at", "processed_at", "happened_at")
 
 
 @dataclass(slots=True)
@@ -338,9 +341,13 @@ class Webhook:
     body: bytes
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     shop: str = SHOP
+    triggered_at: float | None = None
+    """When the store says that it happened; None: now."""
 
     def headers(self, secret: str = SECRET) -> dict[str, str]:
-        facts = Delivery("shopify", self.topic, self.id, self.shop, int(time.time()), time.time())
+        now = time.time()
+        triggered = now if self.triggered_at is None else self.triggered_at
+        facts = Delivery("shopify", self.topic, self.id, self.shop, int(now), triggered)
         return {
             "Content-Type": "application/json",
             **_SHOPIFY.headers_for(facts),
@@ -377,12 +384,15 @@ class Shopper:
     refund: str = field(default_factory=lambda: str(uuid.uuid4().int % 10**18))
     cart: str = field(default_factory=lambda: f"cart-{uuid.uuid4().hex}")
     checkout: str = field(default_factory=lambda: uuid.uuid4().hex)
+    cookie: str = field(default_factory=lambda: str(uuid.uuid4()))
+    phone: str = _PHONE
+    email: str = ""
 
-    @property
-    def email(self) -> str:
-        return f"shopper{self.id}@example.com"
+    def __post_init__(self) -> None:
+        self.email = self.email or f"shopper{self.id}@example.com"
 
-    def body(self, fixture: str) -> bytes:
+    def body(self, fixture: str, moved: timedelta | None = None) -> bytes:
+        """A fixture as their own, created now, or `moved` in time as all others of one story."""
         text = (FIXTURES / f"{fixture}.json").read_text("utf-8")
         origin = json.loads((FIXTURES / "orders_create.json").read_text("utf-8"))
         refund = json.loads((FIXTURES / "refunds_create.json").read_text("utf-8"))
@@ -393,9 +403,13 @@ class Shopper:
             (origin["checkout_token"], self.checkout),
             (_ADA, self.id),
             ("ada@example.com", self.email),
+            (_PHONE, self.phone),
+            (_COOKIE, self.cookie),
         ):
             text = text.replace(old, new)
-        moved = datetime.now(UTC) - datetime.fromisoformat(json.loads(text)["created_at"])
+        if moved is None:
+            created = json.loads(text).get("created_at")
+            moved = datetime.now(UTC) - datetime.fromisoformat(created) if created else timedelta()
 
         def move(match: re.Match[str]) -> str:
             then = datetime.fromisoformat(match[1] + match[2]) + moved
@@ -405,6 +419,29 @@ class Shopper:
 
     def webhook(self, topic: str, fixture: str | None = None) -> Webhook:
         return Webhook(topic, self.body(fixture or topic.replace("/", "_")))
+
+    def tells(
+        self, topic: str, fixture: str | None = None, *, at: float | None = None, **changes: Any
+    ) -> Webhook:
+        """A body as it was `at` a second, with other values; objects are changed in part."""
+        body = json.loads(self.body(fixture or topic.replace("/", "_")))
+        if at is not None:
+            second = iso(at)
+            body |= {name: second for name in _MOMENTS if name in body}
+        for name, value in changes.items():
+            known = body.get(name)
+            partly = isinstance(known, dict) and isinstance(value, dict)
+            body[name] = {**known, **value} if partly else value
+        return Webhook(topic, json.dumps(body).encode(), triggered_at=at)
+
+    def guest(self, topic: str, fixture: str | None = None, **changes: Any) -> Webhook:
+        """The same of somebody without an account: an email and nothing else."""
+        alone = {"customer": None, "phone": None, "email": self.email, "contact_email": self.email}
+        return self.tells(topic, fixture, **{**alone, **changes})
+
+
+def iso(second: float) -> str:
+    return datetime.fromtimestamp(second, UTC).isoformat()
 
 
 # --- what arrived -------------------------------------------------------------------------------
@@ -431,6 +468,14 @@ class Sandbox:
 
     def everybody(self) -> list[dict[str, Any]]:
         return self._look("people")["people"]
+
+    def find(self, **identifiers: str) -> dict[str, Any] | None:
+        """The person with an id or an email; with both, one who has them both."""
+        people = self._look("people", **identifiers)["people"]
+        return people[0] if people else None
+
+    def suppressed(self) -> list[dict[str, str]]:
+        return self._look("people", id="nobody")["suppressed"]
 
     def refused(self) -> list[dict[str, Any]]:
         return self._look("people", id="nobody")["refused"]
@@ -479,6 +524,35 @@ class Workspace:
     def lease(self) -> str:
         return (self.redis.get(f"{self._prefix}lease") or b"").decode()
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Nothing is delivered meanwhile; then all of it at once."""
+        lease = f"{self._prefix}lease"
+        until(lambda: self.redis.set(lease, "wait:until all is in", nx=True), "the lease is free")
+        try:
+            yield
+        finally:
+            self.redis.delete(lease)
+            self.sweep()
+
+    def sweep(self) -> None:
+        """What the worker does every second."""
+        Outbox(self.redis, "default", flush_job("default")).sweep()
+
+    def knows_since_ever(self, shop: str = SHOP) -> None:
+        """As if the adapter had been here before any of its customers: histories are whole."""
+        self.redis.set(f"{self._prefix}since:shopify:{shop}:", 1)
+
+    def waiting(self) -> dict[str, float]:
+        """Lists of entries without a person, and until when (Unix) they wait."""
+        found = self.redis.zrange(f"{self._prefix}waiting", 0, -1, withscores=True)
+        return {name.decode(): score for name, score in found}
+
+    def expire(self, name: str) -> None:
+        """The last deadline of a waiting list has passed."""
+        assert self.redis.zadd(f"{self._prefix}waiting", {name: 1}, xx=True, ch=True) == 1
+        until(lambda: name not in self.waiting(), "the sweep has seen it")
+
     def at_rest(self) -> dict[bytes, bytes | None]:
         """All that is kept once nothing moves, less the counters and what is RQ's own."""
         self.drained()
@@ -487,6 +561,100 @@ class Workspace:
 
     def drained(self, seconds: float = PATIENCE) -> None:
         until(lambda: self.pending() == 0 and not self.lease(), "the outbox is empty", seconds)
+
+
+@dataclass(slots=True)
+class Floor:
+    """Web, worker and sandbox over a Valkey, for tests of who somebody is and what is known."""
+
+    lab: Lab
+    valkey: Valkey
+    redis: Redis
+    web: Web
+    worker: Process
+    sandbox: Sandbox
+    workspace: Workspace
+
+    @classmethod
+    @contextmanager
+    def open(cls, home: Path, **env: str) -> Iterator[Self]:
+        """`env` is for the web process and the worker."""
+        with shop(home) as (lab, valkey), valkey.client() as redis:
+            sandbox = lab.sandbox()
+            web = lab.web(**env)
+            worker = lab.worker(sandbox, **env)
+            workspace = Workspace(redis)
+            yield cls(lab, valkey, redis, web, worker, sandbox, workspace)
+
+    def post(self, *webhooks: Webhook) -> None:
+        """Taken in, and whatever is not waiting for its person is delivered."""
+        for webhook in webhooks:
+            assert webhook.outcome(self.web) == "accepted", webhook.topic
+        self.workspace.drained()
+
+    def one_by_one(self, *webhooks: Webhook) -> None:
+        """Each in a batch of its own."""
+        for webhook in webhooks:
+            self.post(webhook)
+
+    def in_one_batch(self, *webhooks: Webhook) -> None:
+        """None of them is delivered before the last is in."""
+        with self.workspace.held():
+            for webhook in webhooks:
+                assert webhook.outcome(self.web) == "accepted", webhook.topic
+        self.workspace.drained()
+
+    def post_all(self, webhooks: Iterable[Webhook], at_once: int = 8) -> list[str]:
+        """What becomes of many, posted over a few connections."""
+        sessions = [requests.Session() for _ in range(at_once)]
+        free = list(sessions)
+
+        def post(webhook: Webhook) -> str:
+            session = free.pop()
+            try:
+                answer = session.post(
+                    self.web.webhooks, data=webhook.body, headers=webhook.headers(), timeout=30
+                )
+            finally:
+                free.append(session)
+            assert answer.status_code == 200, answer.text
+            return answer.json()["outcome"]
+
+        try:
+            with ThreadPoolExecutor(at_once) as pool:
+                return list(pool.map(post, webhooks))
+        finally:
+            for session in sessions:
+                session.close()
+
+    def events(self, **identifiers: str) -> list[dict[str, Any]]:
+        """What somebody did, in the order of their times."""
+        person = self.sandbox.find(**identifiers)
+        activity = person["activity"] if person else []
+        found = [one for one in activity if one["type"] == "event"]
+        return sorted(found, key=lambda one: (one["timestamp"], one["name"]))
+
+    def names(self, **identifiers: str) -> list[str]:
+        return [one["name"] for one in self.events(**identifiers)]
+
+    def attributes(self, **identifiers: str) -> dict[str, Any]:
+        person = self.sandbox.find(**identifiers)
+        assert person is not None, identifiers
+        return person["attributes"]
+
+    def profiles(self, *shoppers: Shopper) -> list[tuple[str | None, str | None]]:
+        """(id, email) of everybody who goes by an id or the email of one of these."""
+        ids, emails = {one.id for one in shoppers}, {one.email for one in shoppers}
+        return sorted(
+            ((one["id"], one["email"]) for one in self.sandbox.everybody()
+             if one["id"] in ids or one["email"] in emails),
+            key=str,
+        )  # fmt: skip
+
+    def counted(self, since: Mapping[str, int]) -> dict[str, int]:
+        """What was counted since `workspace.counts()` said that."""
+        now = self.workspace.counts()
+        return {name: n - since.get(name, 0) for name, n in now.items() if n != since.get(name, 0)}
 
 
 # --- many at once -------------------------------------------------------------------------------

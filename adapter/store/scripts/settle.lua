@@ -2,7 +2,6 @@
 -- KEYS[1] prefix; ARGV 1 token, 2 lease in ms, 3 now (ISO), 5 a name for this call, the same when
 -- a client that lost the answer asks again, 4 work (JSON):
 --   done      ids of entries that are finished, whatever their end
---   memory    {ref, value, seconds}: what is to be remembered; 0: for good
 --   dead      {record, business key ref or "", delivery id}: refused operations
 --   freed     {business key ref, delivery id}: keys of events that came to nothing
 --   answered  true: the destination answered, so a row of failures has ended
@@ -13,6 +12,7 @@
 --   errands   {delivery id, errand}: what is to be done in the whole of Redis, see store/purge.py
 --   counts    {name, n}
 --   hand_over true: leave the lease to a new job, so that other work gets its turn
+-- then (ref, value, seconds) triples: what is to be remembered; 0: for good
 -- Answers {settled, entries still in the outbox}.
 local prefix = KEYS[1]
 local lease, outbox = prefix .. 'lease', prefix .. 'outbox'
@@ -25,11 +25,11 @@ if redis.call('GET', lease) ~= 'run:' .. ARGV[1] then
 end
 local work = cjson.decode(ARGV[4])
 
-for _, item in ipairs(work.memory) do
-  if item[3] == '0' then
-    redis.call('SET', prefix .. item[1], item[2])
+for i = 6, #ARGV, 3 do
+  if ARGV[i + 2] == '0' then
+    redis.call('SET', prefix .. ARGV[i], ARGV[i + 1])
   else
-    redis.call('SET', prefix .. item[1], item[2], 'EX', item[3])
+    redis.call('SET', prefix .. ARGV[i], ARGV[i + 1], 'EX', ARGV[i + 2])
   end
 end
 for _, item in ipairs(work.dead) do

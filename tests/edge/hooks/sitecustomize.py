@@ -17,6 +17,8 @@ STEPS = {
     "adapter.intake": ("Intake.receive",),
     "adapter.store.outbox": ("Outbox.accept", "Outbox.claim", "Outbox.read", "Outbox.settle"),
     "adapter.transport": ("Transport.send",),
+    "adapter.resolver": ("resolve",),
+    "adapter.store.purge": ("Purger._bury", "Purger._remove_some", "Purger._done"),
 }
 
 
@@ -49,9 +51,9 @@ class _Finder(importlib.abc.MetaPathFinder):
         def exec_module(module):
             load(module)
             for step in STEPS[name]:
-                owner, method = step.split(".")
-                kind = getattr(module, owner)
-                setattr(kind, method, _watched(step, getattr(kind, method)))
+                owner, _, method = step.rpartition(".")
+                place = getattr(module, owner) if owner else module
+                setattr(place, method, _watched(step, getattr(place, method)))
 
         spec.loader.exec_module = exec_module
         return spec

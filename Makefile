@@ -10,7 +10,8 @@ run: .venv/run ## everything on this machine, with the sample story (ONCE=1: end
 	$(BIN)/adapter run $(if $(PORT),--port $(PORT)) $(if $(filter-out 0,$(ONCE)),--once)
 
 test: .venv/dev lint check ## every check and test that CI runs
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/edge
+	$(BIN)/python -m pytest tests/edge
 
 lint: .venv/dev ## style and types
 	$(BIN)/ruff format --check .

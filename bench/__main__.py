@@ -1,4 +1,4 @@
-"""`python -m bench [mapping|intake|drain|latency ...] [--quick] [--json FILE]`.
+"""`python -m bench [mapping|intake|drain|latency|memory ...] [--quick] [--json FILE]`.
 
 Speed is measured here, not asserted: the exit code is 0 whatever the figures are, and 1 only when
 something does not work.
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from bench.tables import Result, header
 
-SUBJECTS = ("mapping", "intake", "drain", "latency")
+SUBJECTS = ("mapping", "intake", "drain", "latency", "memory")
 
 
 def main() -> int:

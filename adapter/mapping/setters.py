@@ -15,6 +15,9 @@ from adapter.model import Delivery, Json, LeftOut
 
 LINE_TOTAL = "line_total"
 
+_SURE = 1e9
+"""Below it a float holds six decimals for sure."""
+
 Framed = Callable[[Json, Frame], Json]
 
 
@@ -86,6 +89,15 @@ def _presentment(value: Json, frame: Frame) -> Json:
     return to_money(value, frame.presentment_exponent)
 
 
+def _rounded(amount: float, exponent: int | None) -> Json:
+    """A calculated amount as money. Amounts have few decimals, so a float's last digits cannot turn
+    the rounding."""
+    amount = round(amount, 6)
+    if exponent and abs(amount) < _SURE and round(amount, exponent) == amount:
+        return amount + 0.0  # it has no more decimals than its currency; + 0.0: no negative zero
+    return to_money(amount, exponent)
+
+
 def _list(field: Field, one: Coerce, path: str) -> Framed:
     """A list, or a text with commas. Bad elements are left out, each with its own path."""
 
@@ -130,8 +142,7 @@ def _items(field: Field, fragment: tuple[Setter, ...], path: str, *, totals: boo
                 item = fill(fragment, element, frame, where)
                 if totals and "discount_amount" in item and "price" in item:
                     total = item["price"] * item["quantity"] - item["discount_amount"]
-                    # Amounts have few decimals, so a float's last digits cannot turn the rounding.
-                    item[LINE_TOTAL] = to_money(round(total, 6), frame.exponent)
+                    item[LINE_TOTAL] = _rounded(total, frame.exponent)
                 found.append(item)
         except FieldError as error:
             if not field.optional:

@@ -215,8 +215,8 @@ def test_a_terminal_sees_how_far_it_is(tmp_path: Path, redis_url: str) -> None:
     ours, theirs = pty.openpty()
     with Lab(tmp_path, REDIS_URL=redis_url) as lab:
         done = subprocess.run(
-            [sys.executable, "-m", "adapter", "catalog", "load", str(file), "--shop", SHOP],
-            env=lab.environ(TERM="xterm"),
+            [sys.executable, "-m", "adapter", "catalog", "load", file.name, "--shop", SHOP],
+            env=lab.environ(TERM="xterm", COLUMNS="120"),
             cwd=tmp_path,
             stdout=subprocess.PIPE,
             stderr=theirs,

@@ -11,10 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from adapter.model import CanonicalEvent, Json, Product
-
-Ref = tuple[str, str, str, str]
-"""A name in memory: kind, platform, shop, value."""
+from adapter.model import CanonicalEvent, Json, Product, Ref
 
 Products = Mapping[Ref, Product]
 Item = Mapping[str, Json]

@@ -6,18 +6,18 @@ that stopped it; the flush settles the first two and lets the rest wait.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from adapter import compact
 from adapter.deeds import stages
 from adapter.destinations.base import Destination, Item, Request, Response, Unsendable
 from adapter.destinations.shortening import fit_event
 from adapter.errors import Misconfigured, Refused, RetryLater, SendError
 from adapter.mapping.names import Names
-from adapter.model import Json, Operation
+from adapter.model import Operation
 
 FAILURES_BEFORE_HALVING = 5
 """So many answers in a row that moved nothing, and the courier looks for an item that does it."""
@@ -95,7 +95,7 @@ def _as_canonical(
     whole = destination.encode(operation)
     if isinstance(whole, Unsendable):
         return whole
-    most = _bytes(operation.attributes)
+    most = compact.size(operation.attributes)
     if _lost_items(whole):
         most = min(most, len(whole.data))
     attributes, lost = fit_event(operation.attributes, most)
@@ -119,10 +119,6 @@ def _lost_items(encoded: Item | Unsendable) -> bool:
     if isinstance(encoded, Unsendable):
         return True
     return any(name.startswith("items") for name in encoded.shortened)
-
-
-def _bytes(value: Json) -> int:
-    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
 
 
 def pack(destination: Destination, items: Sequence[Item]) -> Iterator[list[Item]]:

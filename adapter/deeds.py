@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from adapter.model import Action, Entry, Json, Operation
-from adapter.whom import Known, Lookup, Names, Ref, Who, names_of, tombstone, tombstone_of
+from adapter.model import Action, Entry, Json, Operation, Ref, Who
+from adapter.whom import Known, Lookup, Names, names_of, tombstone, tombstone_of
 
 OnCustomerDelete = Literal["note", "delete", "suppress"]
 

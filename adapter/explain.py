@@ -74,11 +74,6 @@ class Explanation:
         return found
 
 
-def explain(mapped: Mapped, destination: Destination, *, policy: Policy = PLAIN) -> dict[str, Any]:
-    """As `adapter explain --json` prints it, with no names on the way out."""
-    return explained(mapped, destination, policy=policy).to_json()
-
-
 def explained(
     mapped: Mapped,
     destination: Destination,

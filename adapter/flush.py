@@ -23,8 +23,7 @@ from adapter.courier import FAILURES_BEFORE_HALVING, Courier, Parcel, Report
 from adapter.destinations.base import Destination
 from adapter.errors import Misconfigured, RetryLater, SendError, StoreError
 from adapter.mapping.names import Names
-from adapter.model import Entry, Json, Operation
-from adapter.people.memory import Ref
+from adapter.model import Entry, Json, Operation, Ref
 from adapter.resolver import MOST_READS, PLAIN, Policy, Resolution, references, resolve
 from adapter.store.outbox import (
     CLAIMS_BEFORE_CAUTION,

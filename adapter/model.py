@@ -15,6 +15,12 @@ Json = Any
 """A value as `json.loads(..., parse_float=Decimal)` gives it."""
 
 
+Who = tuple[str, str]
+"""An identifier of somebody: id, email or phone, and its value."""
+
+Ref = tuple[str, str, str, str]
+"""(kind, platform, shop, value): what is remembered, and of what. Kinds: people/memory.py."""
+
 Changes = Mapping[str, list[Json]]
 """What is to be added to a list, what to be removed from it: `{"add": [...]}`."""
 

@@ -14,10 +14,10 @@ from types import MappingProxyType
 
 from adapter import carts, catalog, deeds, whom
 from adapter.mapping.rules import Rules
-from adapter.model import CanonicalEvent, Entry, Json, Operation, Product
+from adapter.model import CanonicalEvent, Entry, Json, Operation, Product, Ref, Who
 from adapter.people import identity, sales
 from adapter.people.identity import Contacts, IdentifyBy, Identity
-from adapter.people.memory import SINCE, Lesson, Ref, View, Who, person_ref, ref_of
+from adapter.people.memory import SINCE, Lesson, View, person_ref, ref_of
 from adapter.people.picture import Picture
 from adapter.people.profile import seen as profile_of
 
@@ -248,15 +248,12 @@ class _Batch:
 
     def _close(self, who: Who) -> None:
         """What was said of somebody so far goes out as theirs: from here on it is another's."""
-        view, policy = self.view, self.policy
+        view = self.view
         theirs = Picture()
         for one in [one for one in self.pictures if identity.follow(one, view) == who]:
             theirs.joins(self.pictures.pop(one))
         if theirs.sources:
-            operation = theirs.identify(
-                who, view, policy.rules, unsubscribe_on_opt_out=policy.unsubscribe_on_opt_out
-            )
-            self.closed += [operation] if operation else []
+            self.closed += self._said(who, theirs)
         events, self.events = self.events, []
         for meant, event, source in events:
             if identity.follow(meant, view) == who:
@@ -264,6 +261,16 @@ class _Batch:
             else:
                 self.events.append((meant, event, source))
         self.closed += [_event(event, who, entry.id) for event, entry in theirs.events]
+
+    def _said(self, who: Who, picture: Picture) -> list[Operation]:
+        """The identify of a person, if there is anything to say of them."""
+        operation = picture.identify(
+            who,
+            self.view,
+            self.policy.rules,
+            unsubscribe_on_opt_out=self.policy.unsubscribe_on_opt_out,
+        )
+        return [operation] if operation else []
 
     def _known(self, who: Who) -> whom.Known | None:
         """What memory knows of whoever goes by an identifier."""
@@ -317,7 +324,7 @@ class _Batch:
         view = self.view
         cart = profile_of(who.who, view).cart if entry.order else None
         sold = sales.is_sold(entry, view)
-        kept = self._events(entry, who.who)
+        kept = self._events(entry, who.who, sold=sold)
         # An anonymous body says nothing of its owner's contacts, which may have changed since.
         if said or entry.person.attributes or entry.ledger:
             self.pictures.setdefault(who.who, Picture()).add(
@@ -336,10 +343,10 @@ class _Batch:
             )
         sales.learn(entry, view)
 
-    def _events(self, entry: Entry, who: Who) -> int:
+    def _events(self, entry: Entry, who: Who, *, sold: bool) -> int:
         kept = 0
         for event in entry.events:
-            why = sales.untold(entry, event, self.view, self.now)
+            why = sales.untold(entry, event, self.view, self.now, sold=sold)
             found: CanonicalEvent | str = why or event
             if event.name == carts.EVENT:
                 compared = _cart(entry, event, self.view)
@@ -353,11 +360,12 @@ class _Batch:
 
     def _enriched(self, event: CanonicalEvent) -> CanonicalEvent:
         refs = catalog.references(event)
-        products = {
-            ref: Product.from_json(value) for ref in refs if (value := self.memory.get(ref))
-        }
         if not refs:
             return event
+        # What many bodies of a batch name is parsed once.
+        products = {
+            ref: self.view.read(ref, Product.from_json) for ref in refs if self.memory.get(ref)
+        }
         currency = event.properties.get("currency") if event.name == "order_completed" else None
         enriched = catalog.enrich(event, products, flat=self.policy.flat, currency=currency)
         self._count("catalog_asked", enriched.asked)
@@ -377,24 +385,16 @@ class _Batch:
             self.counts[name] = self.counts.get(name, 0) + number
 
     def _resolution(self) -> Resolution:
-        policy, view = self.policy, self.view
+        view = self.view
         pictures: dict[Who, Picture] = {}
         for who, picture in self.pictures.items():
-            final = identity.follow(who, view)
-            if final in pictures:
-                pictures[final].joins(picture)
-            else:
-                pictures[final] = picture
-        identifies = []
+            pictures.setdefault(identity.follow(who, view), Picture()).joins(picture)
+        identifies: list[Operation] = []
         events = [
             _event(event, identity.follow(who, view), source) for who, event, source in self.events
         ]
         for who, picture in pictures.items():
-            operation = picture.identify(
-                who, view, policy.rules, unsubscribe_on_opt_out=policy.unsubscribe_on_opt_out
-            )
-            if operation:
-                identifies.append(operation)
+            identifies += self._said(who, picture)
             events += [_event(event, who, entry.id) for event, entry in picture.events]
         merges = [_merge(kept, gone, self.now, source) for kept, gone, source in self.merges]
         told = (*events, *(one for one in self.closed if one.action == "event"))

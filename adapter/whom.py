@@ -9,13 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from adapter.model import Action, Entry
-
-Who = tuple[str, str]
-"""An identifier: id, email or phone, and its value."""
-
-Ref = tuple[str, str, str, str]
-"""(kind, platform, shop, value): what is remembered, and of what."""
+from adapter.model import Action, Entry, Ref, Who
 
 TOMBSTONE = "redacted"
 """Kind of the mark that somebody, or an order or a token of theirs, was erased."""

@@ -19,6 +19,7 @@ ADAPTER = Path(__file__).parent.parent / "adapter"
 LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("errors", ("errors",)),
     ("data", ("model", "ulid", "strictyaml")),
+    ("its spelling", ("compact",)),
     (
         "pure",
         (
@@ -52,6 +53,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
 PURE = (
     "errors",
     "data",
+    "its spelling",
     "pure",
     "one person",
     "who is meant",

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from adapter.cli.status import redis_url
-from adapter.errors import SettingsError
+from adapter.cli.store import open_redis
 from adapter.settings import Settings
 
 if TYPE_CHECKING:
@@ -84,7 +83,7 @@ def load(files: tuple[str, ...], platform: str, shop: str, as_json: bool) -> Non
     settings = Settings.from_env(os.environ)
     mappings = load_mappings(mappings_layers(settings))
     facts = _facts(mappings, platform, _hostname(shop))
-    redis = _redis(settings)
+    redis = open_redis(settings)
     loaded = Loaded()
     for name in files:
         with click.open_file(name, "rb") as file:
@@ -118,7 +117,7 @@ def show(product_id: str, platform: str, shop: str, as_json: bool) -> None:
         ref = KIND, platform, shop, to_id(product_id) or ""
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="PRODUCT_ID") from None
-    redis = _redis(Settings.from_env(os.environ))
+    redis = open_redis(Settings.from_env(os.environ))
     product = Catalog(redis, WORKSPACE).read([ref]).get(ref)
     if product is None:
         raise click.ClickException(f"Nothing is known of a product {ref[3]} of {shop}.")
@@ -126,17 +125,6 @@ def show(product_id: str, platform: str, shop: str, as_json: bool) -> None:
         click.echo(json.dumps(product.to_json(), indent=2, ensure_ascii=False))
     else:
         click.echo("\n".join(_described(product)))
-
-
-def _redis(settings: Settings) -> Any:
-    from adapter.store.connection import connect
-
-    url = redis_url(settings)
-    if url is None:
-        raise SettingsError(
-            [f"REDIS_URL is not set, and no embedded server runs in {settings.data_dir}."]
-        )
-    return connect(url, "worker")
 
 
 def _hostname(shop: str) -> str:

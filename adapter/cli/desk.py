@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from adapter.cli.peopletext import utc_text
-from adapter.cli.status import redis_url
-from adapter.errors import SettingsError
+from adapter.cli.store import open_redis
 from adapter.settings import Settings
 
 if TYPE_CHECKING:
-    from adapter.people.memory import Ref, Who
+    from adapter.model import Ref, Who
     from adapter.people.profile import Profile
     from adapter.store.needles import Needles
     from adapter.store.people import Found, People, Thing
@@ -60,17 +59,11 @@ class Desk:
     def open(cls, platform: str | None, shop: str | None, *, every: bool) -> Desk:
         """Raises SettingsError where there is no Redis to ask."""
         from adapter.app import WORKSPACE
-        from adapter.store.connection import connect
         from adapter.store.people import People
         from adapter.store.topics import Topics, latest
 
         settings = Settings.from_env(os.environ)
-        url = redis_url(settings)
-        if url is None:
-            raise SettingsError(
-                [f"REDIS_URL is not set, and no embedded server runs in {settings.data_dir}."]
-            )
-        redis = connect(url, "worker")
+        redis = open_redis(settings)
         seen = Topics(redis, WORKSPACE).seen()
         wanted = shop.strip().lower() if shop else None
         shops = sorted({

@@ -17,7 +17,7 @@ from adapter.cli.peopletext import described, utc_text
 from adapter.cli.whys import why
 
 if TYPE_CHECKING:
-    from adapter.people.memory import Ref
+    from adapter.model import Ref
     from adapter.people.profile import Profile
     from adapter.store.people import Looked, Thing
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from adapter.cli.store import open_redis
 from adapter.cli.tables import table, terminal_width, wrapped
-from adapter.errors import SettingsError
 from adapter.settings import Settings
 
 if TYPE_CHECKING:
@@ -41,17 +41,10 @@ def status(as_json: bool, with_drift: bool, every: bool) -> None:
     """What came in, what went out, and what needs somebody."""
     from adapter.app import WORKSPACE
     from adapter.drift import RULE
-    from adapter.store.connection import connect
     from adapter.store.drift import Drift
     from adapter.store.health import Status
 
-    settings = Settings.from_env(os.environ)
-    url = redis_url(settings)
-    if url is None:
-        raise SettingsError(
-            [f"REDIS_URL is not set, and no embedded server runs in {settings.data_dir}."]
-        )
-    redis = connect(url, "worker")
+    redis = open_redis(Settings.from_env(os.environ))
     found = {WORKSPACE: Status(redis, WORKSPACE).read()}
     findings = {WORKSPACE: Drift(redis, WORKSPACE).findings()} if with_drift else {}
     if as_json:
@@ -65,13 +58,6 @@ def status(as_json: bool, with_drift: bool, every: bool) -> None:
     else:
         for workspace, values in found.items():
             click.echo(_readable(workspace, values))
-
-
-def redis_url(settings: Settings) -> str | None:
-    """REDIS_URL, else the embedded server that runs here, else None."""
-    from adapter.embedded import find_running
-
-    return settings.redis_url or find_running(settings.data_dir)
 
 
 def _readable(workspace: str, values: dict[str, Any]) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 
 from rich.console import Console
 from rich.text import Text
 
+from adapter import compact
 from adapter.cli.sheet import Sheet, near, shown
 from adapter.explain import Explanation
 from adapter.mapping.coercions import utc
@@ -244,7 +244,7 @@ class Tale:
             batch = request["json"]["batch"]
             sheet.row(f"{request['method']} {request['path']}", f"{len(batch)} in one request")
             for item in batch:
-                size = len(json.dumps(item, ensure_ascii=False, separators=(",", ":")).encode())
+                size = compact.size(item)
                 sheet.row(f"  {item['action']}", _about(item), f"{size:,} bytes")
 
 

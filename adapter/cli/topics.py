@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from adapter.cli import topictable
-from adapter.cli.status import redis_url
+from adapter.cli.store import redis_url
 from adapter.cli.tables import terminal_width
 from adapter.errors import StoreError
 from adapter.settings import Settings, shipped

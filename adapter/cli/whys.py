@@ -18,7 +18,7 @@ from adapter.cli.peopletext import called, item_text, looked_text, utc_text, way
 
 if TYPE_CHECKING:
     from adapter.mapping import Mappings
-    from adapter.people.memory import Ref
+    from adapter.model import Ref
     from adapter.store.people import Looked
 
 MOST_ANSWERS = 20

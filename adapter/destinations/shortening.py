@@ -5,9 +5,9 @@ Limits (bytes): attribute name 150, attribute value 1000, 300 attributes per per
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
+from adapter.compact import size as size_of
 from adapter.model import Json
 
 NAME_BYTES = 150
@@ -48,11 +48,11 @@ def lose_longest(
     """A person's attributes in at most `room` bytes of JSON: the longest values go first."""
     kept = dict(attributes)
     lost: list[str] = []
-    size = _bytes(kept)
-    for name in sorted(kept, key=lambda name: _bytes(kept[name]), reverse=True):
+    size = size_of(kept)
+    for name in sorted(kept, key=lambda name: size_of(kept[name]), reverse=True):
         if size <= room:
             break
-        size -= _bytes({name: kept.pop(name)}) - 1  # its braces, less the comma before it
+        size -= size_of({name: kept.pop(name)}) - 1  # its braces, less the comma before it
         lost.append(name)
     return kept, tuple(lost)
 
@@ -72,11 +72,11 @@ def fit_event(properties: Mapping[str, Json], room: int) -> tuple[dict[str, Json
     if not found or not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
         return fitted, tuple(cut)
     items = [dict(item) for item in found]
-    if cut and _bytes(fitted) <= room:
+    if cut and size_of(fitted) <= room:
         return fitted, tuple(cut)
     fitted["items"] = items
     fitted[TRUNCATED] = True
-    size = _bytes(fitted)
+    size = size_of(fitted)
     for name in ITEM_FIELDS_IN_ORDER_OF_LOSS:
         if size <= room:
             return fitted, tuple(cut)
@@ -84,14 +84,14 @@ def fit_event(properties: Mapping[str, Json], room: int) -> tuple[dict[str, Json
         for item in items:
             if name in item:
                 value = item.pop(name)
-                size -= _bytes({name: value}) - len("{}") + bool(item)  # with the comma beside it
+                size -= size_of({name: value}) - len("{}") + bool(item)  # with the comma beside it
                 lost += value is not None
         if lost:
             cut.append(f"items[].{name}")
     if size <= room:
         return fitted, tuple(cut)
     kept = _most_items(fitted, items, room, lists={})
-    if _bytes(kept) > room or len(kept["items"]) < min(LEAST_ITEMS, len(items)):
+    if size_of(kept) > room or len(kept["items"]) < min(LEAST_ITEMS, len(items)):
         lists = {name: value for name, value in properties.items() if _is_list(name, value)}
         kept = _most_items(fitted, items, room, lists)
         cut += lists
@@ -106,11 +106,11 @@ def _most_items(
     """As many leading items as fit; `lists` are cut to the same length."""
 
     empty = {**fitted, "items": [], **{name: [] for name in lists}}
-    size = _bytes(empty)
+    size = size_of(empty)
     count = 0
     for count, item in enumerate(items):
-        size += _bytes(item) + sum(
-            _bytes(value[count]) + bool(count) for value in lists.values() if count < len(value)
+        size += size_of(item) + sum(
+            size_of(value[count]) + bool(count) for value in lists.values() if count < len(value)
         )
         if size + bool(count) > room:
             break
@@ -125,14 +125,14 @@ def _lose_long_addresses(properties: dict[str, Json], room: int) -> list[str]:
     long = {
         name: size
         for name, value in properties.items()
-        if _is_address(value) and (size := _bytes(value)) > VALUE_BYTES
+        if _is_address(value) and (size := size_of(value)) > VALUE_BYTES
     }
-    size = _bytes(properties) if long else 0
+    size = size_of(properties) if long else 0
     cut = []
     for name in sorted(long, key=long.__getitem__, reverse=True):
         if size <= room:
             break
-        size -= _bytes({name: properties.pop(name)}) - 1
+        size -= size_of({name: properties.pop(name)}) - 1
         cut.append(name)
     return cut
 
@@ -156,7 +156,7 @@ def _fit_value(value: Json) -> Json:
         kept: list[Json] = []
         room = VALUE_BYTES - len("[]")
         for each in value:
-            room -= _bytes(each) + bool(kept)
+            room -= size_of(each) + bool(kept)
             if room < 0:
                 break
             kept.append(each)
@@ -166,12 +166,4 @@ def _fit_value(value: Json) -> Json:
 
 def _is_short(value: Json) -> bool:
     """False for what cannot be cut: a long object, a number of a thousand digits."""
-    return isinstance(value, str | list | float) or _bytes(value) <= VALUE_BYTES
-
-
-# One encoder for all: json.dumps with options of its own makes another at every call.
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-
-def _bytes(value: Json) -> int:
-    return len(_encode(value).encode())
+    return isinstance(value, str | list | float) or size_of(value) <= VALUE_BYTES

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from adapter import compact
 from adapter.destinations.base import Item, Request, Response, Unsendable, Verdict
 from adapter.destinations.shortening import fit_event, fit_person, lose_longest
 from adapter.errors import Misconfigured, Refused, RetryLater
@@ -127,7 +128,7 @@ def _item(operation: Operation, attributes: Mapping[str, Json]) -> bytes:
 
 
 def _dump(value: Json) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    return compact.strict(value).encode()
 
 
 def _read_success(response: Response, items: int) -> Verdict:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from adapter.model import Entry, Person
-from adapter.people.memory import View, Who, person_ref
+from adapter.model import Entry, Json, Person, Who
+from adapter.people.memory import View, person_ref
 from adapter.people.profile import keep, known, seen, stamp
 
 IdentifyBy = Literal["id", "email"]
@@ -65,13 +65,20 @@ def candidates(found: Contacts) -> Iterator[Who]:
 
 def follow(who: Who, view: View) -> Who:
     """Who that turned out to be."""
+    for record in _way(who, view):
+        who = record["to"][0], record["to"][1]
+    return who
+
+
+def _way(who: Who, view: View) -> Iterator[Mapping[str, Json]]:
+    """The records that lead on, from one identifier to the next."""
     for _ in range(_MOST_STEPS):
         record = view.get(person_ref(who))
         target = record.get("to") if type(record) is dict else None
         if not target:
-            break
-        who = (target[0], target[1])
-    return who
+            return
+        yield record
+        who = target[0], target[1]
 
 
 def meant(found: Contacts, view: View, identify_by: IdentifyBy) -> Who | None:
@@ -126,17 +133,11 @@ def said_of_gone(entry: Entry, found: Contacts, view: View, identify_by: Identif
     """The entry, which only fills gaps where it names somebody who is gone: it is from before, and
     their address must not replace that of the one who was kept."""
     who = named(found, identify_by)
-    for _ in range(_MOST_STEPS):
-        record = view.get(person_ref(who)) if who else None
-        target = record.get("to") if type(record) is dict else None
-        if not target:
-            break
-        if record and record.get("gone"):
-            person = entry.person
-            gaps = tuple({*person.attributes, *person.gaps, "email", "phone"})
-            return replace(entry, person=replace(person, gaps=gaps))
-        who = target[0], target[1]
-    return entry
+    if who is None or not any(record.get("gone") for record in _way(who, view)):
+        return entry
+    person = entry.person
+    gaps = tuple({*person.attributes, *person.gaps, "email", "phone"})
+    return replace(entry, person=replace(person, gaps=gaps))
 
 
 def is_now(other: Who, who: Who, entry: Entry, view: View) -> Who | None:

@@ -2,6 +2,12 @@
 
 Pure. The caller reads memory before and writes the lessons in the step that settles the batch, so a
 flush that dies in between comes to the same when it runs again.
+
+Kinds of Ref: `order`, `cart`, `checkout`, `subscription` (who owns it), `cart_lines` (what is in a
+cart), `sold` (the order that a cart or checkout became), `told` (what was told of an order), `link`
+(the cart of a checkout), `since` (when the first whole day of a shop began), `product` (see the
+catalog); `person` is of a person: platform and shop are blank there, the value is
+`<identifier>:<value>`.
 """
 
 from __future__ import annotations
@@ -10,20 +16,7 @@ from collections.abc import Callable, Mapping
 from types import NoneType
 from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
-from adapter.model import Delivery, Json
-
-Ref = tuple[str, str, str, str]
-"""(kind, platform, shop, value): what is remembered, and of what.
-
-Kinds: `order`, `cart`, `checkout`, `subscription` (who owns it), `cart_lines` (what is in a cart),
-`sold` (the order that a cart or checkout became), `told` (what was told of an order), `link` (the
-cart of a checkout), `since` (when the first whole day of a shop began), `product` (see the
-catalog); `person` is of a person: platform and shop are blank there, the value is
-`<identifier>:<value>`.
-"""
-
-Who = tuple[str, str]
-"""An identifier: id, email or phone, and its value."""
+from adapter.model import Delivery, Json, Ref, Who
 
 PERSON, SOLD, TOLD, LINK, SINCE = "person", "sold", "told", "link", "since"
 

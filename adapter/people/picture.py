@@ -7,19 +7,13 @@ from typing import Any
 
 from adapter import changes, ledger
 from adapter.mapping.rules import NEW, OLD, Rule, Rules
-from adapter.model import CanonicalEvent, Entry, Json, Operation, Person
-from adapter.people.memory import View, Who
+from adapter.model import CanonicalEvent, Entry, Json, Operation, Person, Who
+from adapter.people.memory import View
 from adapter.people.profile import Profile, Stamp, keep, known, seen, stamp, stamps
 from adapter.ulid import event_ulid
 
 TAGS = "tags"
 """The attribute whose whole list is remembered, because other bodies hold but its changes."""
-
-FIGURES = frozenset({
-    "first_order_at", "last_order_at", "last_order_id", "orders_count", "lifetime_value",
-    "average_order_value", "first_time_buyer",
-})  # fmt: skip
-"""What the ledger says of somebody, and a platform may say itself."""
 
 _PLATFORM_FIGURES = ("orders_count", "lifetime_value", "currency", "last_order_id")
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from adapter import ledger
-from adapter.model import Entry, Json
-from adapter.people.memory import View, Who, person_ref
+from adapter.model import Entry, Json, Who
+from adapter.people.memory import View, person_ref
 
 Stamp = tuple[int, float, float, str]
 """(1, or 0 for what only fills a gap; when it was true; when it was sent; delivery): the greater

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from adapter.model import CanonicalEvent, Entry, Json
-from adapter.people.memory import LINK, SOLD, TOLD, Ref, View, ref_of
+from adapter.model import CanonicalEvent, Entry, Json, Ref
+from adapter.people.memory import LINK, SOLD, TOLD, View, ref_of
 
 ALREADY_ORDERED = "already ordered"
 CANCELED_BEFORE = "canceled before it was told"
@@ -31,9 +31,7 @@ CART_ATTRIBUTES = frozenset(
 def references(entry: Entry) -> Iterator[Ref]:
     """What must be known before the functions here can be asked about an entry."""
     delivery, tokens = entry.delivery, entry.person.tokens
-    for kind in _TOKENS:
-        if kind in tokens:
-            yield ref_of(SOLD, delivery, f"{kind}:{tokens[kind]}")
+    yield from _marks(entry)
     if "checkout" in tokens:
         yield ref_of(LINK, delivery, tokens["checkout"])
     if entry.order is not None:
@@ -65,12 +63,7 @@ def with_link(entry: Entry, view: View) -> Entry:
 
 def is_sold(entry: Entry, view: View) -> bool:
     """Whether the cart or checkout that an entry is about is an order by now."""
-    tokens = entry.person.tokens
-    return entry.order is None and any(
-        view.get(ref_of(SOLD, entry.delivery, f"{kind}:{tokens[kind]}")) is not None
-        for kind in _TOKENS
-        if kind in tokens
-    )
+    return entry.order is None and any(view.get(ref) is not None for ref in _marks(entry))
 
 
 def cleared(entry: Entry, cart: str | None, view: View) -> Mapping[str, Json] | None:
@@ -82,7 +75,7 @@ def cleared(entry: Entry, cart: str | None, view: View) -> Mapping[str, Json] | 
     token = entry.person.tokens.get("cart")
     if entry.order is None or token is None or cart not in (None, token):
         return None
-    if view.get(ref_of(SOLD, entry.delivery, f"cart:{token}")) is not None:
+    if view.get(_mark(entry, "cart", token)) is not None:
         return None
     at = min((event.timestamp for event in entry.events), default=entry.person.as_of)
     return {
@@ -95,18 +88,26 @@ def cleared(entry: Entry, cart: str | None, view: View) -> Mapping[str, Json] | 
 
 def learn(entry: Entry, view: View) -> None:
     """Remember what an order was before it was one."""
-    if entry.order is None:
-        return
-    for kind in _TOKENS:
-        if kind in entry.person.tokens:
-            ref = ref_of(SOLD, entry.delivery, f"{kind}:{entry.person.tokens[kind]}")
+    if entry.order is not None:
+        for ref in _marks(entry):
             view.learn(entry.id, ref, entry.order)
 
 
-def untold(entry: Entry, event: CanonicalEvent, view: View, now: int) -> str | None:
-    """Why an event is not to be told; None where it is, and then it counts as told."""
+def _marks(entry: Entry) -> Iterator[Ref]:
+    """Where it is kept that the cart or checkout of an entry became an order."""
+    tokens = entry.person.tokens
+    yield from (_mark(entry, kind, tokens[kind]) for kind in _TOKENS if kind in tokens)
+
+
+def _mark(entry: Entry, kind: str, token: str) -> Ref:
+    return ref_of(SOLD, entry.delivery, f"{kind}:{token}")
+
+
+def untold(entry: Entry, event: CanonicalEvent, view: View, now: int, *, sold: bool) -> str | None:
+    """Why an event is not to be told; None where it is, and then it counts as told. `sold`: its
+    cart or checkout is an order by now."""
     if event.name in (_ADDED, _STARTED):
-        return ALREADY_ORDERED if is_sold(entry, view) else None
+        return ALREADY_ORDERED if sold else None
     if entry.order is None:
         return None
     ref = ref_of(TOLD, entry.delivery, entry.order)

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from adapter import carts
 from adapter.errors import MalformedError
 from adapter.mapping import Mappings, parse_body
 from adapter.mapping.suite import RECEIVED_AT, SHOP, TRIGGERED_AT
-from adapter.model import CanonicalEvent, Delivery, Json
+from adapter.model import Delivery, Json
+from adapter.resolver import complete
 
 _Rank = tuple[int, int, int, str, str]
 
@@ -82,19 +82,14 @@ def find_examples(mappings: Mappings, bodies: Iterable[Body]) -> Examples:
         mapped = mappings.apply(delivery, body.content)
         if mapped.outcome != "mapped":
             continue
-        for event in mapped.events:
-            ranked = _ranked(body, _completed(event).to_json(), "properties")
+        for event in complete(mapped.events):
+            ranked = _ranked(body, event.to_json(), "properties")
             if event.name not in events or ranked[0] < events[event.name][0]:
                 events[event.name] = ranked
         if mapped.person is not None and mapped.person.named:
             persons.append(_ranked(body, mapped.person.to_json(), "attributes"))
     person = min(persons, key=lambda ranked: ranked[0])[1] if persons else None
     return Examples({name: example for name, (_, example) in events.items()}, person)
-
-
-def _completed(event: CanonicalEvent) -> CanonicalEvent:
-    """With what memory would add, were nothing remembered yet."""
-    return carts.complete(event, None) if event.name == carts.EVENT else event
 
 
 def _ranked(body: Body, value: dict[str, Any], part: str) -> tuple[_Rank, Example]:

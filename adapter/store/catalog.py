@@ -17,9 +17,9 @@ from typing import Any
 
 from redis import Redis
 
-from adapter.catalog import Ref
+from adapter.compact import dump
 from adapter.jobs import flush_job
-from adapter.model import Product
+from adapter.model import Product, Ref
 from adapter.store.connection import store_errors
 from adapter.store.scripts import Scripts
 
@@ -61,7 +61,7 @@ class Catalog:
         arguments: list[str | int] = []
         size = 0
         for each in products:
-            record = _dump(each.to_json())
+            record = dump(each.to_json())
             arguments += [product(platform, shop, each.id), record, each.as_of]
             size += len(record)
             if size >= CALL_BYTES:
@@ -73,6 +73,3 @@ class Catalog:
         with store_errors():
             answer = self._scripts.call("catalog", PRODUCT_SECONDS, *arguments)
         return [bool(each) for each in answer]
-
-
-_dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode

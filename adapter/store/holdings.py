@@ -15,6 +15,7 @@ from typing import Any
 
 from redis import Redis
 
+from adapter.compact import dump
 from adapter.model import Json
 from adapter.store import hashing, refs
 from adapter.store.needles import Needles
@@ -178,8 +179,13 @@ class Holdings:
     def _list(self, key: str) -> Iterator[tuple[bytes, Mapping[bytes, bytes]]]:
         elements: Any = self._redis.lrange(self._prefix + key, 0, -1)
         for element in elements:
-            flat = [text.encode() for text in json.loads(element)]
-            yield element, dict(zip(flat[::2], flat[1::2], strict=True))
+            yield element, fields_of(element)
+
+
+def fields_of(element: bytes) -> dict[bytes, bytes]:
+    """The fields of an entry as it waits in a list."""
+    flat = [text.encode() for text in json.loads(element)]
+    return dict(zip(flat[::2], flat[1::2], strict=True))
 
 
 def _named(needles: Needles, key: str) -> bool:
@@ -234,8 +240,7 @@ def _holding(key: str, value: bytes, needles: Needles) -> Holding | None:
         if str(record.get("email")).lower() not in needles.emails:
             return None
         rest = {name: each for name, each in record.items() if name != "email"}
-        left = json.dumps(rest, ensure_ascii=False, separators=(",", ":")).encode()
-        return Holding(key, value, instead=left)
+        return Holding(key, value, instead=dump(rest).encode())
     if record is None:
         named = needles.in_text(value.decode("utf-8", "replace"))
     else:

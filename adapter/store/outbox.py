@@ -15,6 +15,7 @@ from typing import Any
 
 from redis import Redis
 
+from adapter.compact import dump
 from adapter.deeds import Errand
 from adapter.jobs import JobTemplate
 from adapter.model import (
@@ -27,11 +28,12 @@ from adapter.model import (
     Operation,
     OrderMoney,
     Person,
+    Ref,
 )
-from adapter.people.memory import Ref
 from adapter.resolver import Owner
 from adapter.store import catalog, refs, topics
 from adapter.store.connection import store_errors
+from adapter.store.recall import recall
 from adapter.store.scripts import Scripts
 
 LEASE_MS = 10_000
@@ -128,15 +130,15 @@ class Outbox:
             delivery.id,
             _now(),
             mapped.reason or "",
-            _dump(delivery.to_json()),
-            _dump(mapped.person.to_json()) if mapped.person is not None else "",
+            dump(delivery.to_json()),
+            dump(mapped.person.to_json()) if mapped.person is not None else "",
             mapped.order or "",
             zlib.compress(raw, 1) if parked else "",
             nobody,
             refs.DEDUPE_SECONDS,
             refs.KEY_SECONDS,
             refs.OWNER_SECONDS,
-            _dump([_INDEX.sub("[]", left.path) for left in mapped.left_out])
+            dump([_INDEX.sub("[]", left.path) for left in mapped.left_out])
             if mapped.left_out
             else "",
             topics.ref(delivery),
@@ -148,14 +150,14 @@ class Outbox:
             arguments.append("")
         else:
             ref = catalog.product(delivery.platform, delivery.shop, product.id)
-            record = _dump(product.to_json())
+            record = dump(product.to_json())
             arguments += [ref, record, product.as_of, catalog.PRODUCT_SECONDS]
         if mapped.action is not None:
-            arguments += ["=a", _dump(mapped.action.to_json())]
+            arguments += ["=a", dump(mapped.action.to_json())]
         if mapped.ledger is not None:
-            arguments += ["=l", _dump(mapped.ledger.to_json())]
+            arguments += ["=l", dump(mapped.ledger.to_json())]
         for event in mapped.events:
-            arguments += [refs.business_key(delivery, event), _dump(event.to_json())]
+            arguments += [refs.business_key(delivery, event), dump(event.to_json())]
         with store_errors():
             outcome, events = self._scripts.call("accept", *arguments)
         return Accepted(outcome.decode(), events)
@@ -188,14 +190,7 @@ class Outbox:
     def owners(self, wanted: Iterable[Ref]) -> dict[Ref, Json]:
         """What is remembered of owners, carts and people, in one question; what is unknown is left
         out."""
-        wanted = list(wanted)
-        if not wanted:
-            return {}
-        names = [self._scripts.prefix + self._name(ref) for ref in wanted]
-        with store_errors():
-            values: Any = self._redis.mget(names)
-        pairs = zip(wanted, values, strict=True)
-        return {ref: json.loads(value) for ref, value in pairs if value is not None}
+        return recall(self._redis, self._scripts.prefix, self._secret, wanted)
 
     def settle(self, claim: Claim, work: Settlement, *, hand_over: bool = False) -> int | None:
         """Write down what became of a batch; the entries still in the outbox are counted.
@@ -226,7 +221,7 @@ class Outbox:
             "waits": waits,
             "released": released,
             "counts": [[name, str(n)] for name, n in work.counts.items() if n],
-            "errands": [[errand.delivery, _dump(errand.to_json())] for errand in work.errands],
+            "errands": [[errand.delivery, dump(errand.to_json())] for errand in work.errands],
             "hand_over": hand_over,
         }
         with store_errors():
@@ -235,7 +230,7 @@ class Outbox:
                 claim.token,
                 LEASE_MS,
                 _now(),
-                _dump(document),
+                dump(document),
                 secrets.token_hex(8),
                 *self._memory(work),
             )
@@ -249,10 +244,10 @@ class Outbox:
             # All that one order names has one owner, and the very same value.
             text = texts.get(id(owner))
             if text is None:
-                text = texts[id(owner)] = _dump(owner)
+                text = texts[id(owner)] = dump(owner)
             triples += (self._name(ref), text, refs.seconds(ref[0]))
         for ref, value in work.memory.items():
-            triples += (self._name(ref), _dump(value), refs.seconds(ref[0]))
+            triples += (self._name(ref), dump(value), refs.seconds(ref[0]))
         return triples
 
     def _name(self, ref: Ref) -> str:
@@ -307,12 +302,12 @@ def _dead(dead: Dead, entries: Mapping[str, Entry]) -> list[str]:
         "deliveries": [entry.delivery.to_json() for entry in sources],
     }
     if operation.action != "event" or not sources:
-        return [_dump(record), "", ""]
+        return [dump(record), "", ""]
     delivery = sources[0].delivery
     event = next((event for event in sources[0].events if event.id == operation.id), None)
     if event is None:  # of a rule: memory sees to it that it happens once, and holds no key
-        return [_dump(record), "", ""]
-    return [_dump(record), refs.business_key(delivery, event), delivery.id]
+        return [dump(record), "", ""]
+    return [dump(record), refs.business_key(delivery, event), delivery.id]
 
 
 def _keys(entry: Entry) -> list[list[str]]:
@@ -347,10 +342,6 @@ def _entry(id_: str, fields: Mapping[bytes, bytes]) -> Entry:
 def _second(entry_id: str) -> int:
     """When an entry came in; Redis builds stream ids from Unix milliseconds."""
     return int(entry_id.split("-", maxsplit=1)[0]) // 1000
-
-
-# One encoder for all: json.dumps with options of its own makes another at every call.
-_dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def _now() -> str:

@@ -16,14 +16,15 @@ from typing import Any
 from redis import Redis
 
 from adapter import whom
-from adapter.model import CanonicalEvent, Delivery, Json
+from adapter.model import CanonicalEvent, Delivery, Json, Ref, Who
 from adapter.people.identity import IdentifyBy, named
-from adapter.people.memory import Ref, Who, person_ref
+from adapter.people.memory import person_ref
 from adapter.people.profile import Profile
 from adapter.store import refs
 from adapter.store.connection import store_errors
-from adapter.store.holdings import in_entry, things_of
+from adapter.store.holdings import fields_of, in_entry, things_of
 from adapter.store.needles import Needles
+from adapter.store.recall import recall
 
 KEYS_A_STEP = 1_000
 PAGE = 200
@@ -187,7 +188,7 @@ class People:
                     known.get("link"),
                     known.get("cart_lines"),
                     known.get("told") or {},
-                    tuple(_item("waiting", 0, _fields(text)) for text in waiting),
+                    tuple(_item("waiting", 0, fields_of(text)) for text in waiting),
                     length,
                     None if until is None else int(until),
                     known[whom.TOMBSTONE] is not None,
@@ -295,12 +296,7 @@ class People:
         return refs.memory(*ref, self._secret)
 
     def _read(self, wanted: Sequence[Ref]) -> dict[Ref, Json]:
-        if not wanted:
-            return {}
-        with store_errors():
-            values: Any = self._redis.mget([self._prefix + self._name(ref) for ref in wanted])
-        pairs = zip(wanted, values, strict=True)
-        return {ref: json.loads(value) for ref, value in pairs if value is not None}
+        return recall(self._redis, self._prefix, self._secret, wanted)
 
     def _values(self, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
         if not names:
@@ -367,11 +363,6 @@ def _asked(ref: Ref) -> dict[str, Ref]:
 def _key(ref: Ref, event: str, key: str) -> str:
     delivery = Delivery(ref[1], "", "", ref[2], 0)
     return refs.business_key(delivery, CanonicalEvent(event, key, "", 0, {}))
-
-
-def _fields(text: bytes) -> dict[bytes, bytes]:
-    flat = [each.encode() for each in json.loads(text)]
-    return dict(zip(flat[::2], flat[1::2], strict=True))
 
 
 def _item(place: str, at: int, fields: Mapping[bytes, bytes]) -> Item:

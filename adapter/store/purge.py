@@ -25,6 +25,7 @@ from typing import Any
 
 from redis import Redis
 
+from adapter.compact import dump
 from adapter.deeds import Errand
 from adapter.model import Json
 from adapter.store import hashing, refs
@@ -60,7 +61,7 @@ class Purger:
     def order(self, errand: Errand) -> None:
         """Write an errand down; the same one twice is one."""
         with store_errors():
-            self._redis.hset(self._prefix + "errands", errand.delivery, _dump(errand.to_json()))
+            self._redis.hset(self._prefix + "errands", errand.delivery, dump(errand.to_json()))
 
     def pending(self) -> int:
         """Errands that are not done."""
@@ -185,7 +186,7 @@ class Purger:
                 yield Holding(name, value)
             elif shops and shop in shops:
                 left = {**record, "shops": [one for one in shops if one != shop]}
-                yield Holding(name, value, instead=_dump(left).encode())
+                yield Holding(name, value, instead=dump(left).encode())
 
     def _remove(self, held: Iterable[Holding]) -> None:
         """In handfuls: the walk goes on while what it found is removed."""
@@ -223,7 +224,7 @@ class Purger:
         }
         oldest = (int(time.time()) - REPORT_SECONDS) * 1000
         stream = self._prefix + "reports"
-        id_: Any = self._redis.xadd(stream, {"r": _dump(report)}, minid=oldest, approximate=False)
+        id_: Any = self._redis.xadd(stream, {"r": dump(report)}, minid=oldest, approximate=False)
         self._redis.expire(stream, REPORT_SECONDS)
         self._done([errand])
         _log.info(
@@ -261,6 +262,3 @@ def _is_left_to_do(held: Holding) -> bool:
         return False
     operation = json.loads(held.fields[b"r"])["operation"]
     return operation["action"] in ("suppress", "delete")
-
-
-_dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode

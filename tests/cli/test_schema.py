@@ -13,7 +13,7 @@ from jsonschema import Draft7Validator, Draft202012Validator
 
 from adapter import __version__
 from adapter.destinations import DESTINATIONS
-from adapter.explain import explain
+from adapter.explain import explained
 from adapter.mapping import load, parse_body
 from adapter.model import Delivery
 from adapter.settings import shipped
@@ -178,7 +178,7 @@ def test_what_a_fixture_becomes_keeps_the_contract(file: Path) -> None:
     mapped = MAPPINGS.apply(delivery, parse_body(file.read_bytes()))
     assert mapped.outcome != "parked", mapped.reason
     # As JSON has it, which is what Customer.io gets.
-    found = json.loads(json.dumps(explain(mapped, DESTINATIONS["track"])))
+    found = json.loads(json.dumps(explained(mapped, DESTINATIONS["track"]).to_json()))
     for event in found["events"]:
         assert faults(event["name"], event["properties"]) == []
     person = found["person"]

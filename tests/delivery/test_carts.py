@@ -8,8 +8,7 @@ import pytest
 from builders import AT, PLATFORM, SHOP, delivery, entry, event, person
 
 from adapter import carts
-from adapter.model import CanonicalEvent, Entry, Json
-from adapter.people.memory import Ref
+from adapter.model import CanonicalEvent, Entry, Json, Ref
 from adapter.resolver import Resolution, complete, references, resolve
 
 CART: Ref = ("cart_lines", PLATFORM, SHOP, "c1")

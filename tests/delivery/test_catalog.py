@@ -9,9 +9,9 @@ from builders import AT, PLATFORM, SHOP, event
 
 from adapter import carts
 from adapter.app import load_mappings
-from adapter.catalog import Enriched, Ref, enrich, references
+from adapter.catalog import Enriched, enrich, references
 from adapter.mapping import parse_body
-from adapter.model import CanonicalEvent, Delivery, Product
+from adapter.model import CanonicalEvent, Delivery, Product, Ref
 from adapter.settings import shipped
 
 FLAT = {"product_names": "name", "categories": "category", "vendors": "vendor"}

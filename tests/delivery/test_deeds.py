@@ -11,8 +11,8 @@ import pytest
 from builders import AT, NAMELESS, PLATFORM, SHOP, delivery, happening, identify, person
 
 from adapter.deeds import Deed, Errand, asks, deed, stages
-from adapter.model import ACTIONS, Action, Entry, Operation, Person
-from adapter.whom import Known, Lookup, Who, tombstone, tombstone_of, tombstones_of
+from adapter.model import ACTIONS, Action, Entry, Operation, Person, Who
+from adapter.whom import Known, Lookup, tombstone, tombstone_of, tombstones_of
 
 ADA, BOB, EVE = ("id", "42"), ("id", "43"), ("id", "44")
 MAIL, PHONE = ("email", "ada@x.com"), ("phone", "+4915112345678")

@@ -15,8 +15,7 @@ from adapter import carts
 from adapter.errors import Fault
 from adapter.mapping.rules import Rules, read_rules
 from adapter.mapping.schema import read_schema
-from adapter.model import Entry, Json, Operation
-from adapter.people.memory import Ref
+from adapter.model import Entry, Json, Operation, Ref
 from adapter.resolver import MOST_READS, Policy, Resolution, references, resolve
 from adapter.strictyaml import parse
 from adapter.ulid import event_ulid, is_ulid

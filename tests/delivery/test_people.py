@@ -11,8 +11,7 @@ from builders import AT, PLATFORM, SHOP, delivery, entry, event, person
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapter.model import Entry, Json
-from adapter.people.memory import Ref
+from adapter.model import Entry, Json, Ref
 from adapter.resolver import MOST_READS, Policy, Resolution, references, resolve
 from adapter.sandbox.people import Workspace
 

@@ -11,8 +11,7 @@ from builders import AT, NAMELESS, PLATFORM, SHOP, delivery, entry, event, perso
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapter.model import Entry, Operation
-from adapter.people.memory import Ref
+from adapter.model import Entry, Operation, Ref
 from adapter.resolver import (
     LATE_SECONDS,
     MOST_READS,

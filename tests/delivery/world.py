@@ -12,8 +12,7 @@ from typing import Any
 from adapter.courier import encode, pack
 from adapter.destinations import DESTINATIONS
 from adapter.mapping import Mappings, load, parse_body
-from adapter.model import Delivery, Entry, Json, Mapped
-from adapter.people.memory import Ref
+from adapter.model import Delivery, Entry, Json, Mapped, Ref
 from adapter.resolver import MOST_READS, Policy, Resolution, references, resolve
 from adapter.sandbox.people import Workspace
 from adapter.settings import shipped

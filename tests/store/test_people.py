@@ -11,8 +11,8 @@ from builders import AT, NAMELESS, PLATFORM, SHOP, delivery, event, happening, m
 from redis import Redis
 
 from adapter.errors import StoreError
-from adapter.model import Mapped, Person
-from adapter.people.memory import Ref, person_ref
+from adapter.model import Mapped, Person, Ref
+from adapter.people.memory import person_ref
 from adapter.store import people as module
 from adapter.store import refs
 from adapter.store.connection import connect

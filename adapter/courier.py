@@ -7,6 +7,7 @@ that stopped it; the flush settles the first two and lets the rest wait.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -52,14 +53,25 @@ class Parcel:
         return sum(len(item.data) for item in self.items)
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer: its status, after how many seconds, to a request of how many items."""
+
+    status: int
+    seconds: float
+    items: int
+
+
 @dataclass(slots=True)
 class Report:
-    """What became of the operations. Those in neither list were not taken: `trouble` says why."""
+    """What became of the operations. Those in neither list were not taken: `trouble` says why.
+    `answers` are all that came, the probes' apart."""
 
     taken: list[Operation] = field(default_factory=list)
     dead: list[tuple[Operation, str]] = field(default_factory=list)
     shortened: int = 0
     trouble: SendError | None = None
+    answers: list[Answer] = field(default_factory=list)
 
 
 def encode(
@@ -202,7 +214,9 @@ class Courier:
     def _post(self, part: Sequence[Item], report: Report) -> None:
         if self._stopped():
             raise RetryLater("no time for another request")
+        began = time.monotonic()
         response = self._sender.send(self._destination.request(part))
+        report.answers.append(Answer(response.status, time.monotonic() - began, len(part)))
         refused = self._destination.verdict(response, len(part)).refused
         for index, item in enumerate(part):
             if index in refused:

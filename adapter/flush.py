@@ -19,12 +19,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Self
 
+from adapter.account import account
 from adapter.courier import FAILURES_BEFORE_HALVING, Courier, Parcel, Report
 from adapter.destinations.base import Destination
 from adapter.errors import Misconfigured, RetryLater, SendError, StoreError
 from adapter.mapping.names import Names
 from adapter.model import Entry, Json, Operation, Ref
 from adapter.resolver import MOST_READS, PLAIN, Policy, Resolution, references, resolve
+from adapter.store.journal import written
 from adapter.store.outbox import (
     CLAIMS_BEFORE_CAUTION,
     LEASE_MS,
@@ -35,6 +37,7 @@ from adapter.store.outbox import (
 )
 from adapter.store.purge import Purger
 from adapter.transport import Transport
+from adapter.whom import REDACTED
 
 PAUSE_SECONDS = 60.0
 LONGEST_BACKOFF_SECONDS = 300.0
@@ -69,6 +72,8 @@ class Office:
     policy: Policy = PLAIN
     purger: Purger | None = None
     names: Names = field(default_factory=Names.none)
+    rehearsal: bool = False
+    """Nothing is sent, and all else is as if it had been."""
     stop: threading.Event = field(default_factory=threading.Event)
 
 
@@ -120,7 +125,7 @@ def _drain(office: Office, claim: Claim, keeper: _Keeper) -> None:
                 ahead = preparing.submit(_prepare, office, courier, reader, most, known)
             keeper.begin_batch()
             report = courier.deliver(batch.parcel, failures=failures)
-            work = _settlement(batch.entries, batch.resolution, report)
+            work = _settlement(office, batch.entries, batch.resolution, report)
             if report.trouble is not None and not _moved(work, report):
                 _wait(office, claim, report.trouble, failures)
                 return
@@ -175,7 +180,9 @@ def _remembered(
     return memory
 
 
-def _settlement(entries: Sequence[Entry], resolution: Resolution, report: Report) -> Settlement:
+def _settlement(
+    office: Office, entries: Sequence[Entry], resolution: Resolution, report: Report
+) -> Settlement:
     """What is finished: entries of which nothing is left to send.
 
     What is dead of the others comes again with them, and is written down then.
@@ -205,6 +212,7 @@ def _settlement(entries: Sequence[Entry], resolution: Resolution, report: Report
     )
     counts.update(f"ignored:{reason}" for reason in resolution.skipped.values())
     counts.update(resolution.counts)
+    told = account(entries, resolution, report, by_id, at=time.time(), rehearsal=office.rehearsal)
     dropped = [(by_id[id_], event, why) for id_, event, why in resolution.dropped if id_ in by_id]
     counts.update(f"dropped:{event.name}: {why}" for _, event, why in dropped)
     return Settlement(
@@ -217,6 +225,8 @@ def _settlement(entries: Sequence[Entry], resolution: Resolution, report: Report
         counts=counts,
         skipped=tuple(resolution.skipped),
         errands=[errand for id_, errand in resolution.errands if id_ in by_id],
+        forgotten=[id_ for id_, why in resolution.skipped.items() if why == REDACTED],
+        account=written(told) if told["d"] else b"",
         answered=bool(report.taken or report.dead),
     )
 

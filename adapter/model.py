@@ -262,6 +262,8 @@ class Entry:
 
     `action` is what it asks for besides; a body that asks for something names no person as a rule.
     `ledger` is what it tells of an order's money. `size` is what it takes as stored, in bytes.
+    `kept` is where its body is kept. `operation` is a dead letter's, to be sent once more as it
+    is; such an entry holds nothing else.
     """
 
     id: str
@@ -272,6 +274,8 @@ class Entry:
     size: int = 0
     action: Action | None = None
     ledger: OrderMoney | None = None
+    kept: str = ""
+    operation: Operation | None = None
 
 
 @dataclass(frozen=True, slots=True)

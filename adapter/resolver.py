@@ -9,7 +9,7 @@ settling comes to the same operations when it runs again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from adapter import carts, catalog, deeds, whom
@@ -19,6 +19,7 @@ from adapter.people import identity, sales
 from adapter.people.identity import Contacts, IdentifyBy, Identity
 from adapter.people.memory import SINCE, Lesson, View, person_ref, ref_of
 from adapter.people.picture import Picture
+from adapter.people.profile import keep, known
 from adapter.people.profile import seen as profile_of
 
 Owner = Contacts
@@ -26,6 +27,7 @@ Owner = Contacts
 
 NOBODY: Owner = {}
 NO_PERSON = "no_person"
+OUTDATED = "something newer is known by now"
 AWAITS_PERSON = "waits until a checkout or an order names its person"
 LATE_SECONDS = 72 * 3600
 """Customer.io lets an event trigger campaigns only when it is dated within the last 72 hours."""
@@ -108,6 +110,8 @@ def references(
             who.append(("id", entry.person.platform_id))
         if entry.action is not None:
             who += deeds.asks(entry.action)
+        if entry.operation is not None:
+            who += entry.operation.identifiers.items()
         if not entry.person.named:
             for ref in _refs(entry):
                 who += identity.candidates(known.get(ref) or NOBODY)
@@ -200,6 +204,9 @@ class _Batch:
 
     def _entry(self, entry: Entry) -> None:
         policy, view = self.policy, self.view
+        if entry.operation is not None:
+            self._again(entry, entry.operation)
+            return
         if entry.action is not None:
             self._deed(entry)
             return
@@ -229,6 +236,34 @@ class _Batch:
         view = self.view
         return bool(view.get(ANY_TOMBSTONE)) and any(
             view.get(ref) for ref in whom.tombstones_of(entry)
+        )
+
+    def _again(self, entry: Entry, operation: Operation) -> None:
+        """What was dead goes out as it was, to whoever its person is by now; of a person's
+        attributes those of which nothing newer is known."""
+        view = self.view
+        (named,) = operation.identifiers.items()
+        who = identity.follow(named, view)
+        if view.get(ANY_TOMBSTONE) and any(view.get(whom.tombstone(one)) for one in (named, who)):
+            self.skipped[entry.id] = whom.REDACTED
+            return
+        attributes, timestamp = operation.attributes, operation.timestamp
+        if operation.action == "identify":
+            profile = known(who, view)
+            attributes = profile.not_newer_than(timestamp, attributes)
+            if operation.attributes and not attributes:
+                self.skipped[entry.id] = OUTDATED
+                return
+            timestamp = profile.sent = max(timestamp, profile.sent + 1)
+            keep(entry.id, who, profile, view)
+        self.deeds.append(
+            replace(
+                operation,
+                identifiers=dict((who,)),
+                timestamp=timestamp,
+                attributes=attributes,
+                sources=(entry.id,),
+            )
         )
 
     def _deed(self, entry: Entry) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,12 @@ from adapter.store.connection import connect
 from adapter.store.outbox import Outbox
 
 ROOT = Path(__file__).parent.parent
+
+# Whoever runs the tests in the background (nohup, a shell's &) has these ignored, and so would
+# every process that a test starts, which then waits for ever for a signal that does not come.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+for _number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
+    signal.signal(_number, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

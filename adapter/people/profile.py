@@ -81,6 +81,14 @@ class Profile:
         self.stamps[name] = stamp
         return True
 
+    def not_newer_than(self, when: float, attributes: Mapping[str, Json]) -> dict[str, Json]:
+        """Those attributes of which nothing that became true later is known."""
+        return {
+            name: value
+            for name, value in attributes.items()
+            if self.stamps.get(name, _NEVER)[1] <= when
+        }
+
     def takes_over(self, other: Profile) -> None:
         """What was another profile is this one from now on."""
         self.sent = max(self.sent, other.sent)

@@ -76,6 +76,17 @@ class Drift:
         recent = self._read(range(hour, hour - RECENT_HOURS, -1))
         return judge(recent, self._older[1])
 
+    def yield_half(self) -> int:
+        """Give up the older half, for want of memory; how many hours that was."""
+        hour = int(time.time()) // _HOUR
+        names = [f"{self._prefix}{each}" for each in range(hour - KEEP_SECONDS // _HOUR, hour + 1)]
+        with store_errors():
+            pipe = self._redis.pipeline(transaction=False)
+            for name in names:
+                pipe.exists(name)
+            there = [name for name, found in zip(names, pipe.execute(), strict=True) if found]
+            return int(self._redis.delete(*there[: (len(there) + 1) // 2])) if there else 0
+
     def _read(self, hours: range) -> list[dict[Name, int]]:
         with store_errors():
             pipe = self._redis.pipeline(transaction=False)

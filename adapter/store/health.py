@@ -3,15 +3,38 @@
 from __future__ import annotations
 
 import json
+import re
 import time
+from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 from redis import Redis
 
-from adapter.store import refs
+from adapter.store import mode, refs
 from adapter.store.connection import store_errors
 
-MEMORY_WARNING_PERCENT = 60
+PINGS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What a server says of itself.
+
+    `used` and `limit` are bytes, a limit of 0 is none. `seconds` is the median of a few round
+    trips, `ahead` by how many seconds its clock is ahead of ours, as far as they show.
+    """
+
+    version: tuple[int, ...] = (7,)
+    is_replica: bool = False
+    policy: str = "noeviction"
+    aof: bool = True
+    aof_writes: bool = True
+    used: int = 0
+    limit: int = 0
+    evicted: int = 0
+    seconds: float = 0.0
+    ahead: float = 0.0
 
 
 class Health:
@@ -24,26 +47,36 @@ class Health:
         with store_errors():
             self.redis.ping()
 
-    def warnings(self) -> list[str]:
-        """One sentence for each setting or condition under which accepted webhooks can be lost."""
+    def server(self) -> Server:
+        """All that can be asked of any server; what hosted ones do not tell is taken to be well."""
         with store_errors():
             info: Any = self.redis.info()
-        found = []
-        policy = info.get("maxmemory_policy", "noeviction")
-        if policy != "noeviction":
-            found.append(
-                f"maxmemory-policy is {policy}: a full Redis will drop webhooks; set noeviction."
-            )
-        if not info.get("aof_enabled"):
-            found.append("appendonly is off: what was not delivered is lost when Redis restarts.")
-        elif info.get("aof_last_write_status", "ok") != "ok":
-            found.append("Redis cannot write its append-only file: is its disk full?")
-        used, limit = info.get("used_memory", 0), info.get("maxmemory", 0)
-        if limit and used * 100 > limit * MEMORY_WARNING_PERCENT:
-            found.append(f"Redis uses {used * 100 // limit} % of its memory.")
-        if info.get("evicted_keys"):
-            found.append("Redis has evicted keys: deliveries or their memory were dropped.")
-        return found
+            trips, ahead = [], 0.0
+            for _ in range(PINGS):
+                began, at = time.perf_counter(), time.time()
+                there: Any = self.redis.time()
+                trips.append(time.perf_counter() - began)
+                off = there[0] + there[1] / 1e6 - at
+                # It was told at some moment of the round trip, unknown which.
+                ahead = min(off, 0.0) + max(off - trips[-1], 0.0)
+        statuses = ("aof_last_write_status", "aof_last_bgrewrite_status")
+        return Server(
+            version=_version(str(info.get("redis_version", ""))),
+            is_replica=info.get("role") == "slave",
+            policy=str(info.get("maxmemory_policy", "noeviction")),
+            aof=bool(info.get("aof_enabled")),
+            aof_writes=all(info.get(name, "ok") == "ok" for name in statuses),
+            used=int(info.get("used_memory", 0)),
+            limit=int(info.get("maxmemory", 0)),
+            evicted=int(info.get("evicted_keys", 0)),
+            seconds=median(trips),
+            ahead=ahead,
+        )
+
+
+def _version(text: str) -> tuple[int, ...]:
+    """Of Redis, or the one that Valkey says it is compatible with."""
+    return tuple(int(part) for part in re.findall(r"[0-9]{1,9}", text)[:3])
 
 
 class Status:
@@ -60,6 +93,8 @@ class Status:
 
         `accepted` to `sent` count deliveries since the beginning; `parked` and `dead` are what
         lies there now; `pending` waits in the outbox, `waiting` for its person to become known.
+        `dry_run` says that the worker seen last sends nothing (DRY_RUN). Of `catalog`, `asked`
+        counts items that were to be completed from the catalog, `found` those that it knew.
         """
         prefix = self._prefix
         with store_errors():
@@ -73,8 +108,9 @@ class Status:
             pipe.hgetall(prefix + "last_error")
             pipe.zcard(prefix + "waiting")
             pipe.xrevrange(prefix + "parked", count=1)
+            pipe.hgetall(prefix + mode.NAME)
             found = pipe.execute()
-        counts, pending, first, parked, dead, trouble, last_error, waiting, last_parked = found
+        counts, pending, first, parked, dead, trouble, last_error, waiting, last, modes = found
         counted = {name.decode(): int(value) for name, value in counts.items()}
         oldest = None
         if first:
@@ -91,7 +127,12 @@ class Status:
             "paused": trouble.get(b"paused") == b"1",
             "last_error": error,
             "waiting": waiting,
-            "last_parked": _parked(last_parked[0][1]) if last_parked else None,
+            "last_parked": _parked(last[0][1]) if last else None,
+            "dry_run": mode.read(modes).dry_run,
+            "catalog": {
+                "asked": counted.get("catalog_asked", 0),
+                "found": counted.get("catalog_found", 0),
+            },
             "details": {name: n for name, n in sorted(counted.items()) if name not in self._COUNTS},
         }
 

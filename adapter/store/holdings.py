@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,14 +17,15 @@ from redis import Redis
 from adapter.compact import dump
 from adapter.model import Json
 from adapter.store import hashing, refs
+from adapter.store.kept import unsqueeze
 from adapter.store.needles import Needles
 
 PAGE = 200
 KEYS_A_STEP = 1_000
-STREAMS = ("outbox", "parked", "dead", "reports")
+STREAMS = ("outbox", "kept", "parked", "dead", "reports")
 _NOTHING_PERSONAL = frozenset({
-    *STREAMS, "lease", "job", "jobs", "settled", "attempts", "trouble", "last_error", "counts",
-    "waiting", "seen", "topics", "errands", "product", "drift", "dedupe", "redacted",
+    *STREAMS, "journal", "lease", "job", "jobs", "settled", "attempts", "trouble", "last_error",
+    "counts", "waiting", "seen", "topics", "errands", "product", "drift", "dedupe", "redacted",
 })  # fmt: skip
 """Kinds of keys that name nobody, or are looked into in a way of their own."""
 
@@ -200,6 +200,8 @@ def things_of(key: str) -> tuple[str, str, str, str] | None:
 
 def in_entry(needles: Needles, fields: Mapping[bytes, bytes]) -> bool:
     """Whether an item of a stream, or what waits in a list, is about somebody looked for."""
+    if b"w" in fields and _is_named_beside(needles, fields):
+        return True
     if b"b" in fields:
         delivery = _decoded(fields.get(b"d", b"{}")) or {}
         topic = str(delivery.get("topic", "")).replace(".", "/")
@@ -218,12 +220,17 @@ def in_entry(needles: Needles, fields: Mapping[bytes, bytes]) -> bool:
     return b"p" not in fields and needles.in_value(_decoded(fields.get(b"r", b"{}")))
 
 
+def _is_named_beside(needles: Needles, fields: Mapping[bytes, bytes]) -> bool:
+    """Whether what is kept beside a body names somebody looked for."""
+    if fields.get(b"o", b"").decode() in needles.orders:
+        return True
+    told = _decoded(fields.get(b"x", b"[]")) or []
+    return any(needles.in_name(key) for key, _ in told)
+
+
 def _in_body(needles: Needles, body: bytes, about: str) -> bool:
     """A body as the platform sent it; one that is no JSON is searched as a text."""
-    try:
-        raw = zlib.decompress(body)
-    except zlib.error:
-        raw = body
+    raw = unsqueeze(body)
     found = _decoded(raw)
     if found is None:
         return needles.in_text(raw.decode("utf-8", "replace"))

@@ -6,17 +6,15 @@ import json
 import re
 import secrets
 import time
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any
 
 from redis import Redis
 
 from adapter.compact import dump
 from adapter.deeds import Errand
+from adapter.errors import StoreError
 from adapter.jobs import JobTemplate
 from adapter.model import (
     Action,
@@ -33,8 +31,10 @@ from adapter.model import (
 from adapter.resolver import Owner
 from adapter.store import catalog, refs, topics
 from adapter.store.connection import store_errors
+from adapter.store.kept import squeeze
+from adapter.store.pressure import Gauge
 from adapter.store.recall import recall
-from adapter.store.scripts import Scripts
+from adapter.store.scripts import Scripts, rq_now
 
 LEASE_MS = 10_000
 """How long a flush that shows no life keeps the outbox. A killed worker delays delivery by this."""
@@ -43,8 +43,12 @@ CLAIMS_BEFORE_CAUTION = 3
 """How often a worker may die on one batch before its entries go one by one."""
 
 CAUTIOUS_ENTRIES = 1_000
+MOST_BODIES = 20
+"""Bodies that stay with one dead letter: of one person's news in one batch."""
+
 _INDEX = re.compile(r"\[\d+\]")
-_FIRST_EVENT = 4  # after d, p, a and l
+_FIRST_EVENT = 5  # after d, p, a, l and q
+FULL = "Redis is nearly full: what is left is for those who empty it"
 WAITED_TOO_LONG = "the order's owner did not become known within 24 hours"
 
 
@@ -87,8 +91,9 @@ class Settlement:
     that came to nothing: their events may come again, from a body that names somebody. `condemned`
     are ids of entries with the reason why they are parked. `owners` and `memory` are to be
     remembered. `dropped` are events that came to nothing though their entry did not: they give
-    their keys back. `answered` says that the destination
-    took or refused something, which ends a row of failures.
+    their keys back. `forgotten` are ids of entries whose body names somebody who was erased.
+    `answered` says that the destination took or refused something, which ends a row of failures.
+    `account` is what the journal is to say of all this.
     """
 
     done: Sequence[Entry] = ()
@@ -101,7 +106,9 @@ class Settlement:
     dropped: Sequence[tuple[Entry, CanonicalEvent]] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
     errands: Sequence[Errand] = ()
+    forgotten: Sequence[str] = ()
     answered: bool = True
+    account: bytes = b""
 
 
 class Outbox:
@@ -112,14 +119,19 @@ class Outbox:
         self._secret = secret
         self._scripts = Scripts(redis, workspace, job)
         self._stream = self._scripts.prefix + "outbox"
+        self._gauge = Gauge(self._scripts.memory)
 
-    def accept(self, mapped: Mapped, raw: bytes) -> Accepted:
-        """Take a mapped delivery in; a delivery that was taken in before changes nothing.
+    def accept(self, mapped: Mapped, raw: bytes, *, kept: str = "", parked: str = "") -> Accepted:
+        """Take a mapped delivery in, and keep its body, `raw`; a delivery that was taken in before
+        changes nothing.
 
-        `raw` is its body, which is kept when the delivery is parked.
+        With `kept`, where its body is kept already, it is a replay: it is taken in once more. With
+        `parked` it is a replay of what is parked under that id, and is parked no more unless it is
+        to be parked again; the outcome is "gone" where it was replayed or dropped meanwhile.
         """
+        if self._gauge.is_full():
+            raise StoreError(FULL)
         delivery = mapped.delivery
-        parked = mapped.outcome == "parked"
         ignored = mapped.outcome == "ignored"
         nobody = ""
         if ignored and mapped.order:
@@ -128,12 +140,12 @@ class Outbox:
             "accepted" if mapped.outcome == "mapped" else mapped.outcome,
             refs.dedupe(delivery),
             delivery.id,
-            _now(),
+            rq_now(),
             mapped.reason or "",
             dump(delivery.to_json()),
             dump(mapped.person.to_json()) if mapped.person is not None else "",
             mapped.order or "",
-            zlib.compress(raw, 1) if parked else "",
+            squeeze(raw),
             nobody,
             refs.DEDUPE_SECONDS,
             refs.KEY_SECONDS,
@@ -144,6 +156,8 @@ class Outbox:
             topics.ref(delivery),
             delivery.received_at,
             topics.MOST,
+            kept,
+            parked,
         ]
         product = mapped.catalog
         if product is None:
@@ -157,7 +171,7 @@ class Outbox:
         if mapped.ledger is not None:
             arguments += ["=l", dump(mapped.ledger.to_json())]
         for event in mapped.events:
-            arguments += [refs.business_key(delivery, event), dump(event.to_json())]
+            arguments += [refs.business_key(delivery, event.name, event.key), dump(event.to_json())]
         with store_errors():
             outcome, events = self._scripts.call("accept", *arguments)
         return Accepted(outcome.decode(), events)
@@ -211,7 +225,7 @@ class Outbox:
         released = [refs.waiting(self._name(ref)) for ref in work.owners]
         document = {
             "done": list(entries),
-            "dead": [_dead(dead, entries) for dead in work.dead],
+            "dead": [_letter(dead, entries) for dead in work.dead],
             "freed": [
                 *(key for id_ in work.skipped for key in _keys(entries[id_])),
                 *(_key(entry, event) for entry, event in work.dropped),
@@ -222,6 +236,7 @@ class Outbox:
             "released": released,
             "counts": [[name, str(n)] for name, n in work.counts.items() if n],
             "errands": [[errand.delivery, dump(errand.to_json())] for errand in work.errands],
+            "forgotten": [entries[id_].kept for id_ in work.forgotten if entries[id_].kept],
             "hand_over": hand_over,
         }
         with store_errors():
@@ -229,9 +244,10 @@ class Outbox:
                 "settle",
                 claim.token,
                 LEASE_MS,
-                _now(),
+                rq_now(),
                 dump(document),
                 secrets.token_hex(8),
+                work.account,
                 *self._memory(work),
             )
         return left if settled else None
@@ -272,7 +288,7 @@ class Outbox:
         person)."""
         now = int(time.time())
         with store_errors():
-            left, parked = self._scripts.call("sweep", _now(), now, WAITED_TOO_LONG, limit)
+            left, parked = self._scripts.call("sweep", rq_now(), now, WAITED_TOO_LONG, limit)
         return left, parked
 
     def _wait(
@@ -293,21 +309,25 @@ class Outbox:
             )
 
 
-def _dead(dead: Dead, entries: Mapping[str, Entry]) -> list[str]:
+def _letter(dead: Dead, entries: Mapping[str, Entry]) -> list[Json]:
+    """A dead letter's record, the key that it gives back, who held it, its bodies' places."""
     operation = dead.operation
     sources = [entries[source] for source in operation.sources if source in entries]
     record = {
         "operation": operation.to_json(),
         "reason": dead.reason,
         "deliveries": [entry.delivery.to_json() for entry in sources],
+        "kept": [entry.kept for entry in sources],
     }
-    if operation.action != "event" or not sources:
-        return [dump(record), "", ""]
-    delivery = sources[0].delivery
-    event = next((event for event in sources[0].events if event.id == operation.id), None)
-    if event is None:  # of a rule: memory sees to it that it happens once, and holds no key
-        return [dump(record), "", ""]
-    return [dump(record), refs.business_key(delivery, event), delivery.id]
+    kept = [entry.kept for entry in sources[:MOST_BODIES]]
+    for entry in sources[:1] if operation.name and operation.key else ():
+        # What a rule told holds no key: memory sees to it that it happens once.
+        told = [event.id for event in entry.events]
+        told += [entry.operation.id or ""] if entry.operation else []
+        if operation.id in told:
+            key = refs.business_key(entry.delivery, operation.name or "", operation.key or "")
+            return [dump(record), key, entry.delivery.id, kept]
+    return [dump(record), "", "", kept]
 
 
 def _keys(entry: Entry) -> list[list[str]]:
@@ -317,16 +337,16 @@ def _keys(entry: Entry) -> list[list[str]]:
 
 def _key(entry: Entry, event: CanonicalEvent) -> list[str]:
     """A business key, with the delivery that would hold it."""
-    return [refs.business_key(entry.delivery, event), entry.delivery.id]
+    return [refs.business_key(entry.delivery, event.name, event.key), entry.delivery.id]
 
 
 def _entry(id_: str, fields: Mapping[bytes, bytes]) -> Entry:
     texts = [fields[b"d"], fields[b"p"] or b"{}"]
-    texts += [fields.get(name) or b"null" for name in (b"a", b"l")]
+    texts += [fields.get(name) or b"null" for name in (b"a", b"l", b"q")]
     while (text := fields.get(b"e%d" % (len(texts) - _FIRST_EVENT))) is not None:
         texts.append(text)
     # One document of all of them: reading it costs half of what reading them one by one does.
-    delivery, person, action, ledger, *events = json.loads(b"[%b]" % b",".join(texts))
+    delivery, person, action, ledger, operation, *events = json.loads(b"[%b]" % b",".join(texts))
     return Entry(
         id=id_,
         size=sum(map(len, fields.values())),
@@ -336,19 +356,11 @@ def _entry(id_: str, fields: Mapping[bytes, bytes]) -> Entry:
         order=fields[b"o"].decode() or None,
         action=Action.from_json(action) if action else None,
         ledger=OrderMoney.from_json(ledger) if ledger else None,
+        kept=fields.get(b"k", b"").decode(),
+        operation=Operation.from_json(operation) if operation else None,
     )
 
 
 def _second(entry_id: str) -> int:
     """When an entry came in; Redis builds stream ids from Unix milliseconds."""
     return int(entry_id.split("-", maxsplit=1)[0]) // 1000
-
-
-def _now() -> str:
-    """The time as RQ writes it into a job, to the second."""
-    return _rq_time(int(time.time()))
-
-
-@lru_cache(maxsize=1)
-def _rq_time(second: int) -> str:
-    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -16,7 +16,7 @@ from typing import Any
 from redis import Redis
 
 from adapter import whom
-from adapter.model import CanonicalEvent, Delivery, Json, Ref, Who
+from adapter.model import Delivery, Json, Ref, Who
 from adapter.people.identity import IdentifyBy, named
 from adapter.people.memory import person_ref
 from adapter.people.profile import Profile
@@ -362,7 +362,7 @@ def _asked(ref: Ref) -> dict[str, Ref]:
 
 def _key(ref: Ref, event: str, key: str) -> str:
     delivery = Delivery(ref[1], "", "", ref[2], 0)
-    return refs.business_key(delivery, CanonicalEvent(event, key, "", 0, {}))
+    return refs.business_key(delivery, event, key)
 
 
 def _item(place: str, at: int, fields: Mapping[bytes, bytes]) -> Item:

@@ -16,7 +16,6 @@ from __future__ import annotations
 import json
 import logging
 import time
-import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from importlib.resources import files
@@ -31,6 +30,7 @@ from adapter.model import Json
 from adapter.store import hashing, refs
 from adapter.store.connection import store_errors
 from adapter.store.holdings import Holding, Holdings, things_of
+from adapter.store.kept import unsqueeze
 from adapter.store.needles import Needles
 from adapter.whom import TOMBSTONE_SECONDS
 
@@ -242,9 +242,10 @@ class Purger:
         if not held.fields:
             value = held.value or next((v for _, v in self._holdings.values([held.key])), b"")
             return {"where": held.key, "holds": value.decode("utf-8", "replace")}
-        fields = dict(held.fields)
-        if b"b" in fields:
-            fields[b"b"] = zlib.decompress(fields[b"b"])
+        fields = {
+            name: unsqueeze(value) if name[:1] == b"b" else value
+            for name, value in held.fields.items()
+        }
         shown = {name.decode(): value.decode("utf-8", "replace") for name, value in fields.items()}
         return {"where": " ".join(filter(None, (held.key, held.item))), "holds": shown}
 

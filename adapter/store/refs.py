@@ -2,15 +2,17 @@
 
 | name | kind | holds | lives |
 |-|-|-|-|
-| `outbox` | stream | d delivery, p person, o order, l ledger, a action, e0.. | until settled |
-| `parked` | stream | d delivery, r reason, b body (zlib) or p, o, e0.. | until replayed, dropped |
-| `dead` | stream | r record: operation, reason, deliveries | until replayed, dropped |
+| `outbox` | stream | d delivery, p person, o order, l ledger, a action, e0.., q, k | till settled |
+| `kept` | stream | d delivery, w outcome, r reason, o order, x told before, b body | 72 h * |
+| `journal` | stream | j what became of a batch (zlib of JSON), see `account` | 72 h * |
+| `parked` | stream | d delivery, r reason, k, b body; p, o, e0.. | until replayed, dropped |
+| `dead` | stream | r record: operation, reason, deliveries; b0.. bodies | until replayed, dropped |
 | `lease` | text | job:<id>, run:<token> or wait:<reason> | 15 s, 10 s, the backoff |
 | `job`, `jobs` | text | the last flush job's id, how many there were | for good |
 | `settled` | hash | call and answer of the last settling, for a client that asks twice | for good |
 | `attempts`, `trouble`, `last_error` | hash | how delivery fares | small, for good |
 | `counts` | hash | counters that `status` shows | for good |
-| `dedupe:<platform>:<shop>:<delivery>` | text | its outcome | 48 h |
+| `dedupe:<platform>:<shop>:<delivery>` | text | its place in `kept` | 48 h |
 | `key:<platform>:<shop>:<event>:<key>` | text | the delivery that holds it | 30 days |
 | `owner:<kind>:<platform>:<shop>:<value>` | text | {id, email, phone}; {} is nobody | 400 days |
 | `lines:<platform>:<shop>:<cart>` | text | {at, seen, lines: {variant: quantity}} | 90 days |
@@ -27,8 +29,12 @@
 | `waiting` | sorted set | the lists above by deadline (Unix seconds) | as they live |
 | `seen` | hash | `<platform> <shop> <topic>`: when it last came | small, for good |
 | `topics` | hash | `<outcome> <platform> <shop> <topic>`: how many | small, for good |
+| `mode` | hash | `real`, `dry`: when a worker of that kind last swept (Unix ms) | small, for good |
 | `product:<platform>:<shop>:<id>` | text | Product; a removed one stays as a mark | 400 days |
 | `drift:<hour>` | hash | `<event>|<topic>|<property>|<kind>`: n; an hour since 1970 | 9 days |
+
+Bodies are compressed in zlib's format. k is a place in `kept`, q the operation of a dead letter.
+* RETENTION_HOURS, and less where it comes to more than RETENTION_BYTES or Redis fills (see `room`).
 """
 
 from __future__ import annotations
@@ -36,7 +42,7 @@ from __future__ import annotations
 import hashlib
 
 from adapter import whom
-from adapter.model import CanonicalEvent, Delivery
+from adapter.model import Delivery
 from adapter.store import hashing
 
 DEDUPE_SECONDS = 48 * 3600
@@ -69,9 +75,9 @@ def dedupe(delivery: Delivery) -> str:
     return f"dedupe:{delivery.platform}:{delivery.shop}:{delivery.id}"
 
 
-def business_key(delivery: Delivery, event: CanonicalEvent) -> str:
+def business_key(delivery: Delivery, event: str, key: str) -> str:
     """One event of one shop, whichever delivery brings it."""
-    return f"key:{delivery.platform}:{delivery.shop}:{event.name}:{_short(event.key)}"
+    return f"key:{delivery.platform}:{delivery.shop}:{event}:{_short(key)}"
 
 
 def owner(kind: str, platform: str, shop: str, value: str) -> str:

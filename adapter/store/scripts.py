@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -12,6 +16,7 @@ from redis.exceptions import NoScriptError
 from adapter.jobs import JobTemplate
 from adapter.store import refs
 from adapter.store.connection import Line
+from adapter.store.pressure import Memory
 
 PICKUP_MS = 15_000
 """How long a pushed flush job may wait for a worker before another may be pushed."""
@@ -21,10 +26,14 @@ PICKUP_MS = 15_000
 # of the catalog can wait as well.
 _WITHOUT_OOM = "#!lua flags=allow-oom\n"
 _REFUSED_WHEN_FULL = {"accept", "catalog"}
-_WAKING = {"accept", "settle", "sweep"}
+_WAKING = {"accept", "requeue", "revive", "settle", "sweep"}
 _ABOUT_PRODUCTS = {"accept", "catalog"}
-_SHARED = ("wake", "products")
+_ABOUT_BODIES = {"settle", "sweep"}
+_SHARED = ("wake", "products", "bodies")
 """What stands before others and is no step of its own."""
+
+
+_FIGURES = re.compile(rb"^(used_memory|maxmemory):(\d+)", re.MULTILINE)
 
 
 class Scripts:
@@ -41,6 +50,7 @@ class Scripts:
         folder = files("adapter.store") / "scripts"
         wake = _job_table(job, workspace) + (folder / "wake.lua").read_text()
         products = (folder / "products.lua").read_text()
+        bodies = (folder / "bodies.lua").read_text()
         self._scripts = {}
         for path in folder.iterdir():
             name = path.name.removesuffix(".lua")
@@ -49,6 +59,7 @@ class Scripts:
             text = "" if name in _REFUSED_WHEN_FULL else _WITHOUT_OOM
             text += wake if name in _WAKING else ""
             text += products if name in _ABOUT_PRODUCTS else ""
+            text += bodies if name in _ABOUT_BODIES else ""
             self._scripts[name] = redis.register_script(text + path.read_text())
 
     def call(self, name: str, *args: str | bytes | int) -> Any:
@@ -60,6 +71,12 @@ class Scripts:
         except NoScriptError:
             self._redis.script_load(script.script)
             return self._line.call("EVALSHA", *arguments)
+
+    def memory(self) -> Memory:
+        """What Redis says of its memory."""
+        told = _FIGURES.findall(self._line.call("INFO", "memory"))
+        figures = {name: int(value) for name, value in told}
+        return figures.get(b"used_memory", 0), figures.get(b"maxmemory", 0)
 
 
 def _job_table(job: JobTemplate, workspace: str) -> str:
@@ -76,3 +93,13 @@ def _job_table(job: JobTemplate, workspace: str) -> str:
 
 def _lua_text(data: bytes) -> str:
     return '"' + "".join(f"\\{byte:03d}" for byte in data) + '"'
+
+
+def rq_now() -> str:
+    """The time as RQ writes it into a job, to the second."""
+    return _rq_time(int(time.time()))
+
+
+@lru_cache(maxsize=1)
+def _rq_time(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

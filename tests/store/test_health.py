@@ -29,31 +29,41 @@ def configured(redis: Redis, name: str, value: str) -> Iterator[None]:
         redis.config_set(name, before)
 
 
-def test_our_own_server_gives_no_cause_for_warnings(redis: Redis) -> None:
+def test_what_a_server_says_of_itself(redis: Redis) -> None:
     Health(redis).ping()
-    assert Health(redis).warnings() == []
+    server = Health(redis).server()
+    assert (server.policy, server.aof, server.aof_writes) == ("noeviction", True, True)
+    assert server.version >= (7,)
+    assert not server.is_replica
+    assert 0 < server.used < server.limit
+    assert server.evicted == 0
+    assert 0 < server.seconds < 1
+    assert abs(server.ahead) < 0.1, "one clock"
+    with configured(redis, "maxmemory-policy", "allkeys-lru"):
+        assert Health(redis).server().policy == "allkeys-lru"
+    with configured(redis, "appendonly", "no"):
+        assert not Health(redis).server().aof
+    with configured(redis, "maxmemory", "0"):
+        assert Health(redis).server().limit == 0
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "warning"),
-    [
-        ("maxmemory-policy", "allkeys-lru", "maxmemory-policy is allkeys-lru"),
-        ("maxmemory", "1200kb", "% of its memory"),
-        ("appendonly", "no", "appendonly is off"),
-    ],
-)
-def test_what_endangers_accepted_webhooks_is_said(
-    redis: Redis, name: str, value: str, warning: str
+@pytest.mark.parametrize(("off", "said"), [(0.0, 0.0), (90.0, 90.0), (-90.0, -90.0)])
+def test_a_clock_that_is_off_is_noticed(
+    redis: Redis, off: float, said: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with configured(redis, name, value):
-        (said,) = Health(redis).warnings()
-    assert warning in said
-    assert Health(redis).warnings() == []
+    """A round trip is no difference."""
+
+    def there() -> tuple[int, int]:
+        now = time.time() + off
+        return int(now), int(now % 1 * 1e6)
+
+    monkeypatch.setattr(redis, "time", there)
+    assert Health(redis).server().ahead == pytest.approx(said, abs=0.05)
 
 
 def test_without_redis_nothing_is_said_to_be_well() -> None:
     client = connect("redis://127.0.0.1:1", "web")
-    for ask in (Health(client).ping, Health(client).warnings, Status(client, "default").read):
+    for ask in (Health(client).ping, Health(client).server, Status(client, "default").read):
         with pytest.raises(StoreError):
             ask()
 
@@ -72,6 +82,8 @@ def test_a_workspace_of_which_nothing_is_known(redis: Redis) -> None:
         "paused": False,
         "last_error": None,
         "last_parked": None,
+        "dry_run": False,
+        "catalog": {"asked": 0, "found": 0},
         "details": {},
     }
 

@@ -26,6 +26,7 @@ from adapter.model import Entry, LeftOut, Mapped, Product
 from adapter.resolver import resolve
 from adapter.store import topics
 from adapter.store.connection import Line, connect
+from adapter.store.kept import unsqueeze
 from adapter.store.outbox import (
     CAUTIOUS_ENTRIES,
     CLAIMS_BEFORE_CAUTION,
@@ -63,7 +64,9 @@ def counts(redis: Redis) -> dict[str, int]:
 
 def records(redis: Redis, stream: str) -> list[dict[str, str]]:
     found = redis.xrange(PREFIX + stream)
-    return [{n.decode(): v.decode() for n, v in fields.items() if n != b"b"} for _, fields in found]
+    return [
+        {n.decode(): v.decode() for n, v in fields.items() if n[:1] != b"b"} for _, fields in found
+    ]
 
 
 def fill(outbox: Outbox, *keys: str) -> None:
@@ -92,14 +95,21 @@ def test_one_step_writes_all_there_is(outbox: Outbox, redis: Redis) -> None:
     one = mapped("d1", person(), event("1001", revenue=59.9), order="1001")
     assert outbox.accept(one, b"{}") == Accepted("accepted", 1)
     (entry,) = all_of(outbox)
-    assert entry == Entry(entry.id, one.delivery, one.person, one.events, "1001", entry.size)
+    expected = Entry(
+        entry.id, one.delivery, one.person, one.events, "1001", entry.size, kept=entry.kept
+    )
+    assert entry == expected
     assert entry.size > 0
-    assert redis.get(DEDUPE + "d1") == b"accepted"
+    assert redis.get(DEDUPE + "d1") == entry.kept.encode()
+    ((place, kept),) = redis.xrange(PREFIX + "kept")
+    assert place.decode() == entry.kept
+    assert unsqueeze(kept[b"b"]) == b"{}"
     assert redis.get(BUSINESS_KEY) == b"d1"
     assert counts(redis) == {"accepted": 1}
     assert redis.get(LEASE) == b"job:" + redis.lindex(RQ_LIST, 0)
     assert {name.removeprefix(PREFIX) for name in dump(redis) if name.startswith(PREFIX)} == {
         "outbox",
+        "kept",
         "lease",
         "job",
         "jobs",
@@ -756,6 +766,8 @@ def test_what_is_condemned_is_parked_whole(outbox: Outbox, redis: Redis) -> None
     work = Settlement(condemned=[(first, "the worker died"), ("1-1", "is not there")])
     assert outbox.settle(found, work) == 1
     ((_, fields),) = redis.xrange(PREFIX + "parked")
+    body = fields.pop(b"b")
+    assert unsqueeze(body) == b"{}"
     assert fields == {b"r": b"the worker died", **before}
     assert counts(redis) == {"accepted": 2, "parked": 1}
 

@@ -404,7 +404,7 @@ def test_a_report_says_what_is_held_and_the_log_does_not(
     assert report["complete"] is True
     places = {re.split("[ :]", one["where"])[0] for one in report["held"]}
     assert places == {
-        *("outbox", "parked", "dead", "waiting", "person", "owner", "key"),
+        *("outbox", "kept", "parked", "dead", "waiting", "person", "owner", "key"),
         *("lines", "sold", "told", "link"),
     }
     assert CHECKOUT in json.dumps(report)

@@ -2,16 +2,19 @@
 -- KEYS[1] prefix; ARGV 1 token, 2 lease in ms, 3 now (ISO), 5 a name for this call, the same when
 -- a client that lost the answer asks again, 4 work (JSON):
 --   done      ids of entries that are finished, whatever their end
---   dead      {record, business key ref or "", delivery id}: refused operations
+--   dead      {record, business key ref or "", delivery id, ids in `kept`}: refused operations; the
+--             bodies of their deliveries stay with them
 --   freed     {business key ref, delivery id}: keys of events that came to nothing
 --   answered  true: the destination answered, so a row of failures has ended
 --   condemned {entry id, reason}: entries on which the worker died again and again; parked
 --   waits     {entry id, waiting ref, deadline (Unix), most}: entries whose person is not known yet;
 --             beyond `most` (0: any number) under one ref the oldest are given up
 --   released  waiting refs whose person is known now
+--   forgotten ids in `kept` of bodies that name somebody who was erased
 --   errands   {delivery id, errand}: what is to be done in the whole of Redis, see store/purge.py
 --   counts    {name, n}
 --   hand_over true: leave the lease to a new job, so that other work gets its turn
+-- 6 what is to be told of this batch later, see store/journal.py
 -- then (ref, value, seconds) triples: what is to be remembered; 0: for good
 -- Answers {settled, entries still in the outbox}.
 local prefix = KEYS[1]
@@ -25,7 +28,7 @@ if redis.call('GET', lease) ~= 'run:' .. ARGV[1] then
 end
 local work = cjson.decode(ARGV[4])
 
-for i = 6, #ARGV, 3 do
+for i = 7, #ARGV, 3 do
   if ARGV[i + 2] == '0' then
     redis.call('SET', prefix .. ARGV[i], ARGV[i + 1])
   else
@@ -33,7 +36,14 @@ for i = 6, #ARGV, 3 do
   end
 end
 for _, item in ipairs(work.dead) do
-  redis.call('XADD', prefix .. 'dead', '*', 'r', item[1])
+  local letter = {'r', item[1]}
+  for i, kept in ipairs(item[4]) do
+    local body = body_of(prefix, kept)
+    if body then
+      letter[#letter + 1], letter[#letter + 2] = 'b' .. (i - 1), body
+    end
+  end
+  redis.call('XADD', prefix .. 'dead', '*', unpack(letter))
   if item[2] ~= '' and redis.call('GET', prefix .. item[2]) == item[3] then
     redis.call('DEL', prefix .. item[2])
   end
@@ -46,7 +56,7 @@ end
 for _, item in ipairs(work.condemned) do
   local found = redis.call('XRANGE', outbox, item[1], item[1])
   if found[1] then
-    redis.call('XADD', prefix .. 'parked', '*', 'r', item[2], unpack(found[1][2]))
+    park(prefix, item[2], found[1][2])
     redis.call('XDEL', outbox, item[1])
     redis.call('HINCRBY', prefix .. 'counts', 'parked', 1)
   end
@@ -74,6 +84,12 @@ for _, ref in ipairs(work.released) do
 end
 for from = 1, #work.done, 500 do
   redis.call('XDEL', outbox, unpack(work.done, from, math.min(from + 499, #work.done)))
+end
+for _, id in ipairs(work.forgotten) do
+  redis.call('XDEL', prefix .. 'kept', id)
+end
+if ARGV[6] ~= '' then
+  redis.call('XADD', prefix .. 'journal', '*', 'j', ARGV[6])
 end
 for _, item in ipairs(work.errands) do
   redis.call('HSET', prefix .. 'errands', item[1], item[2])

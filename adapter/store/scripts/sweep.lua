@@ -15,7 +15,7 @@ for _, ref in ipairs(redis.call('ZRANGEBYSCORE', prefix .. 'waiting', '-inf', AR
     if comes_to_nothing then
       given_up = given_up + 1
     else
-      redis.call('XADD', prefix .. 'parked', '*', 'r', reason, unpack(cjson.decode(fields)))
+      park(prefix, reason, cjson.decode(fields))
       parked = parked + 1
     end
   end

@@ -1,0 +1,51 @@
+"""What became of every batch, as `account` tells it: a stream that gives way as bodies do."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from isal import isal_zlib
+from redis import Redis
+
+from adapter.account import Account, Fate
+from adapter.compact import dump
+from adapter.model import Json
+from adapter.store import refs
+from adapter.store.connection import store_errors
+
+PAGE = 50
+STREAM = "journal"
+
+
+def written(account: Mapping[str, Json]) -> bytes:
+    """An account as it is kept."""
+    return isal_zlib.compress(dump(dict(account)).encode(), 1)
+
+
+class Journal:
+    """Reads the journal of one workspace. Methods raise StoreError."""
+
+    def __init__(self, redis: Redis, workspace: str) -> None:
+        self._redis = redis
+        self._stream = refs.prefix(workspace) + STREAM
+
+    def since(self, seconds: float | None = None) -> Iterator[Account]:
+        """The accounts of batches settled from then on (Unix seconds), the oldest first."""
+        low = "-" if seconds is None else str(round(seconds * 1000))
+        while True:
+            with store_errors():
+                found: Any = self._redis.xrange(self._stream, low, "+", PAGE)
+            for _, fields in found:
+                yield Account.from_json(json.loads(zlib.decompress(fields[b"j"])))
+            if len(found) < PAGE:
+                return
+            low = f"({found[-1][0].decode()}"
+
+    def of(self, delivery: str, since: float | None = None) -> Iterator[tuple[Account, Fate]]:
+        """The batches that a delivery was part of. `since`: when it came in."""
+        for account in self.since(since):
+            if delivery in account.fates:
+                yield account, account.fates[delivery]

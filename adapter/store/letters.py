@@ -1,0 +1,181 @@
+"""Dead letters and parked deliveries: what waits for somebody to replay or drop it.
+
+A dead letter is one operation that Customer.io refused, as it was to be sent, with the bodies of
+the deliveries that it came from. A parked delivery is a body that could not be mapped, or one that
+was, and waited too long for its person.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from redis import Redis
+
+from adapter.compact import dump
+from adapter.jobs import flush_job
+from adapter.model import CanonicalEvent, Delivery, Json, Operation, Person
+from adapter.store import refs
+from adapter.store.connection import store_errors
+from adapter.store.kept import PAGE, millisecond, unsqueeze
+from adapter.store.scripts import Scripts, rq_now
+
+HANDFUL = 100
+"""Letters that one step moves: Redis does nothing else meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """`deliveries` it came from, their `bodies` where these are still there, and their places in
+    `kept`."""
+
+    id: str
+    operation: Operation
+    reason: str
+    deliveries: tuple[Delivery, ...]
+    bodies: tuple[bytes | None, ...] = ()
+    kept: tuple[str, ...] = ()
+
+    @property
+    def at(self) -> float:
+        """When it died, Unix seconds."""
+        return millisecond(self.id) / 1000
+
+    @classmethod
+    def read(cls, id_: str, fields: Mapping[bytes, bytes]) -> DeadLetter:
+        record = json.loads(fields[b"r"])
+        deliveries = tuple(Delivery.from_json(each) for each in record["deliveries"])
+        bodies = (fields.get(b"b%d" % place) for place in range(len(deliveries)))
+        return cls(
+            id_,
+            Operation.from_json(record["operation"]),
+            record["reason"],
+            deliveries,
+            tuple(unsqueeze(body) if body is not None else None for body in bodies),
+            tuple(record.get("kept", ())),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedDelivery:
+    """`body` is None where it was given up before; then `person` and `events` are what it was
+    mapped to, as they are where it was parked after that."""
+
+    id: str
+    delivery: Delivery
+    reason: str
+    body: bytes | None = None
+    kept: str = ""
+    person: Person | None = None
+    events: tuple[CanonicalEvent, ...] = ()
+
+    @property
+    def at(self) -> float:
+        """When it was parked, Unix seconds."""
+        return millisecond(self.id) / 1000
+
+    @classmethod
+    def read(cls, id_: str, fields: Mapping[bytes, bytes]) -> ParkedDelivery:
+        body = fields.get(b"b")
+        events = [fields[name] for name in sorted(fields) if name[:1] == b"e"]
+        return cls(
+            id_,
+            Delivery.from_json(json.loads(fields[b"d"])),
+            fields[b"r"].decode(),
+            unsqueeze(body) if body is not None else None,
+            fields.get(b"k", b"").decode(),
+            Person.from_json(json.loads(fields[b"p"])) if fields.get(b"p") else None,
+            tuple(CanonicalEvent.from_json(json.loads(event)) for event in events),
+        )
+
+
+class Letters:
+    """The dead and the parked of one workspace. Methods raise StoreError."""
+
+    def __init__(self, redis: Redis, workspace: str) -> None:
+        self._redis = redis
+        self._prefix = refs.prefix(workspace)
+        self._scripts = Scripts(redis, workspace, flush_job(workspace))
+
+    def dead(self) -> Iterator[DeadLetter]:
+        """All, the oldest first."""
+        return (DeadLetter.read(id_, fields) for id_, fields in self._items("dead"))
+
+    def parked(self) -> Iterator[ParkedDelivery]:
+        """All, the oldest first."""
+        return (ParkedDelivery.read(id_, fields) for id_, fields in self._items("parked"))
+
+    def dead_one(self, id_: str) -> DeadLetter | None:
+        fields = self._item("dead", id_)
+        return None if fields is None else DeadLetter.read(id_, fields)
+
+    def parked_one(self, id_: str) -> ParkedDelivery | None:
+        fields = self._item("parked", id_)
+        return None if fields is None else ParkedDelivery.read(id_, fields)
+
+    def revive(self, letters: Sequence[DeadLetter]) -> list[str]:
+        """Send dead letters again, as they are. For each: "revived"; "gone", where somebody else
+        was faster; or "told", where another delivery has told the event since: it stays dead."""
+        answers: list[str] = []
+        for at in range(0, len(letters), HANDFUL):
+            arguments: list[str | int] = [rq_now(), refs.KEY_SECONDS]
+            for letter in letters[at : at + HANDFUL]:
+                arguments += self._revived(letter)
+            with store_errors():
+                answers += [each.decode() for each in self._scripts.call("revive", *arguments)]
+        return answers
+
+    def requeue(self, ids: Sequence[str]) -> list[bool]:
+        """Send parked deliveries again as they were mapped; False for each that is gone."""
+        done: list[bool] = []
+        for at in range(0, len(ids), HANDFUL):
+            with store_errors():
+                answer = self._scripts.call("requeue", rq_now(), *ids[at : at + HANDFUL])
+            done += map(bool, answer)
+        return done
+
+    def drop_dead(self, ids: Iterable[str]) -> int:
+        """Give dead letters up for good; how many there were."""
+        return self._drop("dead", ids)
+
+    def drop_parked(self, ids: Iterable[str]) -> int:
+        """Give parked deliveries up for good; how many there were."""
+        return self._drop("parked", ids)
+
+    def _revived(self, letter: DeadLetter) -> list[str]:
+        operation = letter.operation
+        if not letter.deliveries:
+            raise ValueError(f"dead letter {letter.id} tells of no delivery")
+        delivery = letter.deliveries[0]
+        key = ""
+        if operation.action == "event" and operation.name and operation.key:
+            key = refs.business_key(delivery, operation.name, operation.key)
+        kept = letter.kept[0] if letter.kept else ""
+        told: list[Json] = [delivery.to_json(), operation.to_json()]
+        return [letter.id, key, delivery.id, *map(dump, told), kept]
+
+    def _drop(self, stream: str, ids: Iterable[str]) -> int:
+        wanted = list(ids)
+        dropped = 0
+        for at in range(0, len(wanted), HANDFUL):
+            with store_errors():
+                dropped += int(self._redis.xdel(self._prefix + stream, *wanted[at : at + HANDFUL]))
+        return dropped
+
+    def _item(self, stream: str, id_: str) -> Mapping[bytes, bytes] | None:
+        with store_errors():
+            found: Any = self._redis.xrange(self._prefix + stream, id_, id_)
+        return found[0][1] if found else None
+
+    def _items(self, stream: str) -> Iterator[tuple[str, Mapping[bytes, bytes]]]:
+        low = "-"
+        while True:
+            with store_errors():
+                found: Any = self._redis.xrange(self._prefix + stream, low, "+", PAGE)
+            for id_, fields in found:
+                yield id_.decode(), fields
+            if len(found) < PAGE:
+                return
+            low = f"({found[-1][0].decode()}"

@@ -1,0 +1,173 @@
+"""Dead letters on their second way: as they were, to whoever their person is by now; and what the
+journal tells of it all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from builders import AT, delivery, entry, event, happening, identify, person
+from redis import Redis
+
+from adapter import whom
+from adapter.account import Account, Fate, Told
+from adapter.flush import Office
+from adapter.model import Entry, Operation, Person
+from adapter.people.memory import person_ref
+from adapter.resolver import ANY_TOMBSTONE, OUTDATED, Resolution, references, resolve
+from adapter.store.journal import Journal
+from adapter.store.letters import Letters
+
+from .test_flush import CustomerIo, fill, office, order, sandbox, there, turn
+
+__all__ = ["office", "sandbox", "there"]
+PREFIX = "adapter:default:"
+
+
+def again(operation: Operation, id: str = "9-0") -> Entry:
+    return Entry(id, delivery("d9"), Person(), (), operation=operation)
+
+
+def run(*entries: Entry, memory: Mapping[Any, Any] | None = None) -> Resolution:
+    return resolve(entries, memory or {}, now=AT)
+
+
+# who, and what of it
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        happening("1001", revenue=59.9),
+        identify(first_name="Ada"),
+        identify(),
+        replace(identify(), action="delete"),
+        replace(identify(), action="suppress"),
+        replace(identify(), action="merge", secondary={"id": "43"}),
+    ],
+    ids=["event", "identify", "nothing but an id", "delete", "suppress", "merge"],
+)
+def test_it_goes_out_as_it_was(operation: Operation) -> None:
+    (sent,) = run(again(operation)).operations
+    assert sent == replace(operation, sources=("9-0",), timestamp=sent.timestamp)
+    assert sent.timestamp >= operation.timestamp
+
+
+def test_whoever_was_merged_meanwhile_is_followed() -> None:
+    memory = {person_ref(("id", "42")): {"to": ["id", "77"]}}
+    (sent,) = run(again(happening("1001")), memory=memory).operations
+    assert sent.identifiers == {"id": "77"}
+
+
+def test_all_that_it_asks_of_memory_is_read() -> None:
+    wanted = references([again(happening("1001"))])
+    assert person_ref(("id", "42")) in wanted
+    marks = references([again(happening("1001"))], {ANY_TOMBSTONE: 1})
+    assert whom.tombstone(("id", "42")) in marks
+
+
+def test_of_a_person_nothing_goes_out_of_which_something_newer_is_known() -> None:
+    memory = run(entry("1-0", person("42", as_of=AT + 60, attributes={"city": "Hull"}))).taught
+    old = identify(first_name="Ada", city="York")
+    (sent,) = run(again(old), memory=memory).operations
+    assert sent.attributes == {"first_name": "Ada"}
+    assert sent.timestamp > AT + 60
+
+
+def test_nothing_is_left_of_one_that_is_outdated() -> None:
+    memory = run(entry("1-0", person("42", as_of=AT + 60, attributes={"city": "Hull"}))).taught
+    found = run(again(identify(city="York")), memory=memory)
+    assert found.operations == ()
+    assert found.skipped == {"9-0": OUTDATED}
+
+
+@pytest.mark.parametrize("who", [("id", "42"), ("id", "77")], ids=["named", "merged into"])
+def test_nobody_comes_back_who_was_erased(who: tuple[str, str]) -> None:
+    memory = {
+        person_ref(("id", "42")): {"to": ["id", "77"]},
+        ANY_TOMBSTONE: 1,
+        whom.tombstone(who): 1,
+    }
+    found = run(again(happening("1001")), memory=memory)
+    assert (found.operations, found.skipped) == ((), {"9-0": whom.REDACTED})
+
+
+def test_it_stands_beside_what_is_new() -> None:
+    found = run(
+        entry("1-0", person("42", attributes={"city": "Hull"}), event("1002")),
+        again(happening("1001")),
+    )
+    assert [(one.action, one.key) for one in found.operations] == [
+        ("identify", None),
+        ("event", "1002"),
+        ("event", "1001"),
+    ]
+
+
+# from the first refusal to the end
+
+
+def test_a_dead_letter_is_revived_until_it_is_taken(
+    office: Office, redis: Redis, there: CustomerIo
+) -> None:
+    there.fault(times=-1, refuse=True, match={"name": "order_completed"})
+    fill(office, "1001")
+    turn(office, redis)
+    letters = Letters(redis, "default")
+    (letter,) = letters.dead()
+    assert there.events() == []
+    letters.revive([letter])
+    turn(office, redis)
+    (letter,) = letters.dead()
+    there.heal()
+    assert letters.revive([letter]) == ["revived"]
+    turn(office, redis)
+    assert there.events() == ["1001"]
+    assert list(letters.dead()) == []
+    assert redis.xlen(PREFIX + "outbox") == 0
+    assert [fate.events[0].why for _, fate in Journal(redis, "default").of("d1001")] == [
+        f"dead: {letter.reason}",
+        f"dead: {letter.reason}",
+        None,
+    ]
+
+
+# the journal
+
+
+def journal(redis: Redis) -> list[Account]:
+    return list(Journal(redis, "default").since())
+
+
+def test_the_journal_says_what_was_sent_and_how_it_was_answered(
+    office: Office, redis: Redis
+) -> None:
+    fill(office, "1", "2")
+    turn(office, redis)
+    (account,) = journal(redis)
+    assert account.fates == {
+        f"d{key}": Fate((Told("order_completed", order(key).id),), (("identify", None),))
+        for key in ("1", "2")
+    }
+    ((status, seconds, items),) = account.answers
+    assert (status, items) == (200, 3)
+    assert 0 < seconds < 20
+    assert not account.rehearsal
+
+
+def test_a_rehearsal_says_so(office: Office, redis: Redis) -> None:
+    office.rehearsal = True
+    fill(office, "1")
+    turn(office, redis)
+    assert [one.rehearsal for one in journal(redis)] == [True]
+
+
+def test_what_did_not_move_is_not_in_it(office: Office, redis: Redis, there: CustomerIo) -> None:
+    there.fault(503)
+    fill(office, "1")
+    turn(office, redis)
+    assert journal(redis) == []
+    turn(office, redis)
+    assert [list(one.fates) for one in journal(redis)] == [["d1"]]

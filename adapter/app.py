@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import gc
-import logging
 import os
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,13 +13,16 @@ from redis import Redis
 
 from adapter import logs
 from adapter.destinations import DESTINATIONS
-from adapter.errors import SettingsError, StoreError
+from adapter.doctor import start
+from adapter.errors import SettingsError
 from adapter.flush import Office
 from adapter.intake import Intake
 from adapter.jobs import flush_job
 from adapter.mapping import Mappings, load
 from adapter.mapping.loader import SCHEMA_FILE, is_overlay
+from adapter.pacing import Pacer
 from adapter.platforms import Platform, load_platforms
+from adapter.rehearsal import Rehearsal
 from adapter.resolver import Policy
 from adapter.settings import Settings, shipped
 from adapter.store.connection import connect
@@ -33,34 +36,37 @@ WORKSPACE = "default"
 CUSTOM = "custom"
 """Where a shop's own mappings lie, beside where the adapter is started."""
 
-_log = logging.getLogger(__name__)
-
 
 def create() -> Flask:
     """The web process, as gunicorn calls it."""
     settings = Settings.from_env(os.environ, need=("redis", "secrets"))
     logs.configure(settings.log_level, gathered=True)
     app = build_web(settings)
-    # What was loaded stays for good, and a webhook leaves no cycles behind: looking through all of
-    # it for garbage every few webhooks would be work for nothing.
+    look_for_garbage_seldom()
+    return app
+
+
+def look_for_garbage_seldom() -> None:
+    """What was loaded stays for good, and webhooks leave no cycles behind: looking through all of
+    it every few webhooks would be work for nothing."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
-    return app
 
 
 def build_web(settings: Settings) -> Flask:
     """Raises MappingFileError where the mappings hold faults."""
     redis = connect(settings.redis_url or "", "web", max_connections=settings.redis_max_connections)
     layers = mappings_layers(settings)
+    platforms = load_profiles(layers)
     intake = Intake(
-        platforms=load_profiles(layers),
+        platforms=platforms,
         mappings=load_mappings(layers),
         outbox=Outbox(redis, WORKSPACE, flush_job(WORKSPACE)),
         secrets=settings.secrets,
         shops=settings.shops,
     )
-    warn_of_redis(redis)
+    start.warn(settings, redis, platforms)
     return create_app(
         intake, Health(redis), max_body_bytes=settings.max_body_bytes, workspace=WORKSPACE
     )
@@ -124,29 +130,45 @@ def check_mappings(settings: Settings) -> None:
         )
 
 
-def build_office(settings: Settings) -> Office:
+def worker_redis(settings: Settings) -> Redis:
+    """The worker's connections, for all that it has to do with its workspaces."""
+    return connect(
+        settings.redis_url or "", "worker", max_connections=settings.redis_max_connections
+    )
+
+
+def build_office(settings: Settings, redis: Redis | None = None) -> Office:
     """What the worker flushes. One workspace today; every key and function takes its name.
 
     Raises MappingFileError where the mappings hold faults: names and rules are theirs.
     """
     mappings = load_mappings(mappings_layers(settings))
-    redis = connect(
-        settings.redis_url or "", "worker", max_connections=settings.redis_max_connections
-    )
-    transport = Transport(
-        settings.customerio_track_url,
-        settings.customerio_site_id or "",
-        settings.customerio_api_key or "",
-    )
-    warn_of_redis(redis)
+    redis = redis or worker_redis(settings)
+    stop = threading.Event()
+    start.warn(settings, redis)
     return Office(
         workspace=WORKSPACE,
         outbox=Outbox(redis, WORKSPACE, flush_job(WORKSPACE), secret=settings.hash_secret),
         destination=DESTINATIONS["track"],
-        transport=transport,
+        transport=build_transport(settings, stop),
         policy=policy_of(settings, mappings),
         names=mappings.names,
         purger=Purger(redis, WORKSPACE, secret=settings.hash_secret),
+        rehearsal=settings.dry_run,
+        stop=stop,
+    )
+
+
+def build_transport(settings: Settings, stop: threading.Event) -> Transport:
+    """To Customer.io, no faster than RATE_LIMIT; or with DRY_RUN to nowhere."""
+    if settings.dry_run:
+        return Rehearsal()
+    return Transport(
+        settings.customerio_track_url,
+        settings.customerio_site_id or "",
+        settings.customerio_api_key or "",
+        pacer=Pacer(settings.rate_limit) if settings.rate_limit else None,
+        stop=stop,
     )
 
 
@@ -160,13 +182,3 @@ def policy_of(settings: Settings, mappings: Mappings) -> Policy:
         is_placeholder=settings.is_placeholder,
         flat=mappings.schema.flat,
     )
-
-
-def warn_of_redis(redis: Redis) -> None:
-    """Say what endangers accepted webhooks; a Redis that does not answer is said, not raised."""
-    try:
-        warnings = Health(redis).warnings()
-    except StoreError as error:
-        warnings = [str(error)]
-    for warning in warnings:
-        _log.warning(warning)

@@ -85,6 +85,10 @@ def _run(
     secrets = settings.secrets.get(PLATFORM, (SAMPLE_SECRET,))
     environ[f"{PLATFORM.upper()}_WEBHOOK_SECRET"] = ",".join(secrets)
     api = settings.customerio_track_url
+    if not real and settings.dry_run:
+        # Nothing of the story would arrive, and nothing of it is anybody's.
+        environ["DRY_RUN"] = "off"
+        console.print("DRY_RUN           set aside: the story goes to a stand-in anyway")
     sandbox: list[Command] = []
     if settings.customerio_site_id is None:
         sandbox_port = _free_port(0)

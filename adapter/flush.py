@@ -189,12 +189,15 @@ def _settlement(
     """
     finished = {id(operation) for operation in report.taken}
     finished.update(id(operation) for operation, _ in report.dead)
-    unfinished = {
-        source
-        for operation in resolution.operations
-        if id(operation) not in finished
-        for source in operation.sources
-    }
+    unfinished = _held_back(
+        resolution,
+        {
+            source
+            for operation in resolution.operations
+            if id(operation) not in finished
+            for source in operation.sources
+        },
+    )
     waiting = {id_ for id_, _ in resolution.waits}
     done = [entry for entry in entries if entry.id not in unfinished | waiting]
     sent = _sources(report.taken)
@@ -229,6 +232,24 @@ def _settlement(
         account=written(told) if told["d"] else b"",
         answered=bool(report.taken or report.dead),
     )
+
+
+def _held_back(resolution: Resolution, unfinished: Collection[str]) -> set[str]:
+    """These entries, and those behind them that teach of the same things.
+
+    What they teach builds on what is not remembered yet. Settled alone they would be forgotten, and
+    what comes again would be sent as the newest; together they come to the same again.
+    """
+    held, before = set(unfinished), -1
+    while held and len(held) != before:
+        before = len(held)
+        stopped: set[Ref] = set()
+        for source, ref, _ in resolution.lessons:
+            if source in held:
+                stopped.add(ref)
+            elif ref in stopped and source not in resolution.skipped:
+                held.add(source)
+    return held
 
 
 def _learned(resolution: Resolution, finished: Collection[str]) -> dict[Ref, Json]:
@@ -301,6 +322,7 @@ def _tell(office: Office, entries: Sequence[Entry], report: Report, left: int) -
             "operations": len(report.taken),
             "dead": len(report.dead),
             "left": left,
+            **({"dry_run": True} if office.rehearsal else {}),
         },
     )
 

@@ -8,11 +8,14 @@ Source: RQ 3.0, `rq/job.py` (hash `rq:job:<id>`) and `rq/queue.py` (list `rq:que
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from redis import Redis
 from rq import Queue
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
+from rq.utils import utcparse
+from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
 QUEUE = "adapter"
 FLUSH = "adapter.worker.run_flush"
@@ -60,6 +63,20 @@ def flush_job(workspace: str) -> JobTemplate:
         job_prefix=Job.redis_job_namespace_prefix,
         fields=tuple(fields),
     )
+
+
+def workers(redis: Redis) -> list[float]:
+    """When each worker that listens on our queue last reported to RQ, in Unix seconds.
+
+    Raises what `redis` raises. RQ's own way to ask removes from its registry whom it misses.
+    """
+    names: Any = redis.smembers(WORKERS_BY_QUEUE_KEY % QUEUE)
+    found = []
+    for name in sorted(names):
+        at: Any = redis.hget(name, "last_heartbeat")
+        if at is not None:
+            found.append(utcparse(at.decode()).timestamp())
+    return found
 
 
 def _bytes(value: object) -> bytes:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, Literal, cast, get_args
+from typing import Final, Literal, TypeVar, cast, get_args
 from urllib.parse import urlsplit
 
 from adapter.deeds import OnCustomerDelete
@@ -27,7 +27,16 @@ TRACK_URLS: Final[Mapping[str, str]] = MappingProxyType(
 ON: Final = ("on", "1", "true", "yes")
 OFF: Final = ("off", "0", "false", "no")
 
+UNITS: Final[Mapping[str, int]] = MappingProxyType(
+    {"": 1, "B": 1}
+    | {f"{letter}B": 1000**power for power, letter in enumerate("KMG", 1)}
+    | {f"{letter}IB": 1024**power for power, letter in enumerate("KMG", 1)}
+)
+"""Bytes of each unit, in capitals."""
+
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+_Default = TypeVar("_Default", float, None)
 
 NEEDS: Final = frozenset({"redis", "customerio", "secrets"})
 
@@ -99,7 +108,29 @@ VARIABLES: Final[tuple[Variable, ...]] = (
     Variable("PORT", "8000", "TCP port that the web process listens on"),
     Variable("WEB_CONCURRENCY", "2", "web processes"),
     Variable("LOG_LEVEL", "INFO", "least severe level that is logged: " + ", ".join(LOG_LEVELS)),
-    Variable("DRY_RUN", "", "not built yet, so it is refused: everything would really be sent"),
+    Variable(
+        "RATE_LIMIT",
+        "",
+        "most requests a second to Customer.io, each of which carries hundreds of operations; "
+        "unset: as many as it answers",
+    ),
+    Variable(
+        "DRY_RUN",
+        "off",
+        "on: everything but the send; what would have been sent is kept as if it had been, "
+        "and no Customer.io credentials are needed",
+    ),
+    Variable(
+        "RETENTION_HOURS",
+        "72",
+        "hours that the bodies of delivered webhooks and what became of them are kept; "
+        "parked and dead ones stay until they are replayed or dropped",
+    ),
+    Variable(
+        "RETENTION_BYTES",
+        str(256 * MIB),
+        "bytes that may be kept so at the most (also as 256MiB or 1GB), the oldest go first",
+    ),
     Variable("ADAPTER_DATA_DIR", ".adapter", "directory that the embedded Redis keeps its data in"),
 )
 """Every variable that is read, in the order of the docs."""
@@ -111,6 +142,7 @@ class Settings:
 
     `secrets` and `shops` are keyed by platform in lower case; a platform missing from `shops`
     takes every shop. `mappings_dirs` empty means the shipped mappings: `shipped("mappings")`.
+    `rate_limit` is requests a second; None is no ceiling.
     """
 
     redis_url: str | None = field(default=None, repr=False)
@@ -133,6 +165,10 @@ class Settings:
     port: int = 8000
     web_concurrency: int = 2
     log_level: str = "INFO"
+    rate_limit: float | None = None
+    dry_run: bool = False
+    retention_hours: float = 72.0
+    retention_bytes: int = 256 * MIB
     data_dir: Path = Path(".adapter")
 
     @classmethod
@@ -145,7 +181,8 @@ class Settings:
             raise ValueError(f"unknown needs: {', '.join(sorted(unknown))}")
         read = _Reader(environ)
         region = cast(Literal["us", "eu"], read.choice("CUSTOMERIO_REGION", "us", ("us", "eu")))
-        site_id, api_key = read.credentials(needed="customerio" in need)
+        dry_run = read.flag("DRY_RUN")
+        site_id, api_key = read.credentials(needed="customerio" in need and not dry_run)
         settings = cls(
             redis_url=read.redis_url(needed="redis" in need),
             redis_max_connections=read.integer("REDIS_MAX_CONNECTIONS", 8, 1, 10_000),
@@ -170,6 +207,10 @@ class Settings:
             port=read.integer("PORT", 8000, 1, 65_535),
             web_concurrency=read.integer("WEB_CONCURRENCY", 2, 1, 256),
             log_level=read.choice("LOG_LEVEL", "INFO", LOG_LEVELS),
+            rate_limit=read.number("RATE_LIMIT", None),
+            dry_run=dry_run,
+            retention_hours=read.number("RETENTION_HOURS", 72.0),
+            retention_bytes=read.size("RETENTION_BYTES", 256 * MIB, 1024, 2**50),
             data_dir=Path(read.text("ADAPTER_DATA_DIR") or ".adapter"),
         )
         if "secrets" in need:
@@ -177,9 +218,6 @@ class Settings:
             for platform in sorted(settings.shops.keys() - read.platforms("_WEBHOOK_SECRET")):
                 name = platform.upper()
                 read.problems.append(f"{name}_SHOPS is set, but {name}_WEBHOOK_SECRET is not.")
-        if (read.text("DRY_RUN") or "0").casefold() not in ("0", "false", "off", "no"):
-            # Whoever sets it believes that nothing is sent.
-            read.problems.append("DRY_RUN is not built yet: everything would really be sent.")
         if read.problems:
             raise SettingsError(read.problems)
         return settings
@@ -230,6 +268,32 @@ class _Reader:
         if re.fullmatch("[0-9]{1,18}", text) and least <= int(text) <= most:
             return int(text)
         self.problems.append(f"{name} must be a whole number from {least} to {most}, not {text!r}.")
+        return default
+
+    def number(self, name: str, default: _Default) -> float | _Default:
+        """A number above 0, whole or decimal."""
+        text = self.text(name)
+        if text is None:
+            return default
+        # float() would also take "1e9", "nan" and "inf".
+        if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text) and float(text) > 0:
+            return float(text)
+        self.problems.append(f"{name} must be a number above 0, not {text!r}.")
+        return default
+
+    def size(self, name: str, default: int, least: int, most: int) -> int:
+        """Bytes, as a whole number that may have a unit behind it: 268435456, 256MiB, 1 GB."""
+        text = self.text(name)
+        if text is None:
+            return default
+        found = re.fullmatch(r"([0-9]{1,18}) ?([A-Z]*)", text.upper()) if text.isascii() else None
+        unit = UNITS.get(found[2]) if found else None
+        if found and unit and least <= int(found[1]) * unit <= most:
+            return int(found[1]) * unit
+        self.problems.append(
+            f"{name} must be a number of bytes from {least} to {most}, "
+            f"such as 268435456, 256MiB or 1GB, not {text!r}."
+        )
         return default
 
     def redis_url(self, *, needed: bool) -> str | None:

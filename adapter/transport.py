@@ -1,5 +1,7 @@
 """HTTP to the destination: one session for the life of the process, and no surprises.
 
+A ceiling of requests a second may be set; a request waits for its turn, but not for ever.
+
 No redirects (they would drop credentials or turn POST into GET), no hidden retries, and a deadline
 for the whole request: `requests` only bounds the silence between two bytes, so an answer that drips
 would hold a flush for ever.
@@ -25,10 +27,17 @@ from urllib3.exceptions import HTTPError
 from adapter import __version__
 from adapter.destinations.base import Request, Response
 from adapter.errors import RetryLater
+from adapter.pacing import Pacer
 
 DEADLINE_SECONDS = 20.0
 CONNECT_SECONDS = 5.0
 SILENCE_SECONDS = 15.0
+LONGEST_TURN_SECONDS = 20.0
+"""How long a request waits for its turn. A ceiling that asks for more lets all of it wait."""
+
+LOOK_SECONDS = 0.05
+"""How soon somebody who waits for a turn notices that it is over."""
+
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
 
 _LENGTHS = frozenset({"content-length", "transfer-encoding"})
@@ -41,10 +50,21 @@ _NO_ANSWER = (requests.RequestException, HTTPError, HTTPException, OSError, Valu
 class Transport:
     """Sends requests to one host. Not for use by several threads at once.
 
-    `abort` may be called from any thread; it ends the request under way.
+    `abort` may be called from any thread; it ends the request under way. With a `pacer` requests
+    are spaced as it says; `stop` ends such a wait.
     """
 
-    def __init__(self, base_url: str, user: str, password: str) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        user: str,
+        password: str,
+        *,
+        pacer: Pacer | None = None,
+        stop: threading.Event | None = None,
+    ) -> None:
+        self._pacer = pacer
+        self._stop = stop or threading.Event()
         self._base_url = base_url.rstrip("/")
         self._connections = _Connections()
         self._session = requests.Session()
@@ -62,12 +82,14 @@ class Transport:
         self._session.mount("https://", adapter)
 
     def send(self, request: Request, *, seconds: float = DEADLINE_SECONDS) -> Response:
-        """One request, one answer, within `seconds` in all.
+        """One request, one answer, within `seconds` in all from when its turn has come.
 
         Raises RetryLater when there is no whole answer: no connection, silence, a cut, the
-        deadline. The text of such an error names its kind only, never host or body.
+        deadline; or when no turn comes. The text of such an error names its kind only, never host
+        or body.
         """
         self._connections.is_cut = False
+        self._await_turn()
         try:
             with self._deadline(seconds):
                 answer = self._session.request(
@@ -100,6 +122,21 @@ class Transport:
     def close(self) -> None:
         self._session.close()
         self._connections.close()
+
+    def _await_turn(self) -> None:
+        """Raises RetryLater when it is too far away, with the seconds that it is away; or when it
+        is over before it has come."""
+        if self._pacer is None:
+            return
+        left = self._pacer.seconds_left()
+        if left > LONGEST_TURN_SECONDS:
+            raise RetryLater("held back by RATE_LIMIT", retry_after=left)
+        while left > 0:
+            # Waiting for what is said to all workers, and looking for what is said to this request.
+            if self._stop.wait(min(left, LOOK_SECONDS)) or self._connections.is_cut:
+                raise RetryLater("ended while it waited for its turn")
+            left = self._pacer.seconds_left()
+        self._pacer.take()
 
     @contextmanager
     def _deadline(self, seconds: float) -> Iterator[None]:

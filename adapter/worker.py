@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from contextlib import suppress
 from types import FrameType
 
@@ -19,12 +20,14 @@ from rq import Queue, SimpleWorker, get_current_job
 from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
 
-from adapter.app import build_office
+from adapter.app import build_office, look_for_garbage_seldom, worker_redis
 from adapter.errors import StoreError
 from adapter.flush import Office, flush
 from adapter.jobs import QUEUE
 from adapter.settings import Settings
 from adapter.store.connection import connect
+from adapter.store.mode import SIGN_SECONDS, Signs
+from adapter.store.room import Room
 
 SWEEP_SECONDS = 1.0
 IDLE_SWEEP_SECONDS = 5.0
@@ -33,6 +36,9 @@ IDLE_AFTER_SWEEPS = 60
 WORKER_TTL_SECONDS = 30
 PURGE_SECONDS = 5.0
 """How often is looked whether something is to be erased."""
+
+ROOM_SECONDS = 1.0
+"""How often is looked whether Redis fills: a burst takes a few megabytes a second."""
 
 RESTART_SECONDS = 2.0
 END_SECONDS = 7.0
@@ -72,12 +78,26 @@ def _end() -> None:
 
 def run(settings: Settings) -> int:
     """Work until SIGTERM or SIGINT. Redis may come and go meanwhile."""
-    office = build_office(settings)
+    redis = worker_redis(settings)
+    office = build_office(settings, redis)
+    signs = Signs(redis, office.workspace, dry_run=settings.dry_run)
     _offices[office.workspace] = office
+    look_for_garbage_seldom()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
-    for watch in (_sweep, _purge):
-        threading.Thread(target=watch, args=(office,), name=watch.__name__, daemon=True).start()
+    room = Room(
+        redis,
+        office.workspace,
+        hours=settings.retention_hours,
+        most_bytes=settings.retention_bytes,
+    )
+    watches = {
+        "sweep": lambda: _sweep(office, signs),
+        "purge": lambda: _purge(office),
+        "room": lambda: _make_room(office, room),
+    }
+    for name, watch in watches.items():
+        threading.Thread(target=watch, name=name, daemon=True).start()
     # RQ's signal handlers stay when its worker has ended, and raise this wherever we are then.
     with suppress(StopRequested):
         while not office.stop.is_set():
@@ -88,6 +108,8 @@ def run(settings: Settings) -> int:
             if not office.stop.is_set():
                 office.stop.wait(RESTART_SECONDS)
     office.transport.close()
+    with suppress(StoreError):
+        signs.leave()
     return 0
 
 
@@ -117,13 +139,33 @@ def _purge(office: Office) -> None:
             _log.info("errands done", extra={"errands": done})
 
 
-def _sweep(office: Office) -> None:
+def _make_room(office: Office, room: Room) -> None:
+    """Let go of what is too old or too much, and of more when Redis fills. A thread of its own: the
+    sweep must not wait for it."""
+    while not office.stop.wait(ROOM_SECONDS):
+        with suppress(StoreError):
+            room.make()
+
+
+def _sweep(office: Office, signs: Signs) -> None:
     idle = 0
-    while not office.stop.wait(SWEEP_SECONDS if idle < IDLE_AFTER_SWEEPS else IDLE_SWEEP_SECONDS):
+    signed = -SIGN_SECONDS
+    seconds = 0.0
+    while not office.stop.wait(seconds):
+        seconds = SWEEP_SECONDS if idle < IDLE_AFTER_SWEEPS else IDLE_SWEEP_SECONDS
         try:
+            if time.monotonic() - signed >= SIGN_SECONDS:
+                _sign(signs)
+                signed = time.monotonic()
             left, parked = office.outbox.sweep()
         except StoreError:
             continue
         idle = 0 if left or parked else idle + 1
         if parked:
             _log.error("entries parked", extra={"entries": parked})
+
+
+def _sign(signs: Signs) -> None:
+    """A sign of life, which also tells whether it is a dry run."""
+    if signs.give().is_mixed(time.time()):
+        _log.error("workers with and without DRY_RUN share this Redis: stop one kind of them")

@@ -21,12 +21,16 @@ def test_an_empty_environment_gives_the_defaults():
     assert settings.data_dir == Path(".adapter")
 
 
-def test_dry_run_is_refused_and_not_ignored():
-    assert problems({"DRY_RUN": "1"}) == [
-        "DRY_RUN is not built yet: everything would really be sent."
-    ]
+def test_a_dry_run_needs_no_credentials():
+    assert len(problems({}, ["customerio"])) == 2
+    assert Settings.from_env({"DRY_RUN": "1"}, need=["customerio"]).dry_run
+    for on in ("true", "ON", "yes"):
+        assert Settings.from_env({"DRY_RUN": on}).dry_run
     for off in ("", "0", "False", "off"):
         assert Settings.from_env({"DRY_RUN": off}) == Settings()
+        assert len(problems({"DRY_RUN": off}, ["customerio"])) == 2
+    # Half of them is a slip, whatever is sent.
+    assert len(problems({"DRY_RUN": "1", "CUSTOMERIO_SITE_ID": "s"})) == 1
 
 
 @pytest.mark.parametrize(
@@ -56,6 +60,14 @@ def test_dry_run_is_refused_and_not_ignored():
         ({"PORT": "80"}, "port", 80),
         ({"WEB_CONCURRENCY": "4"}, "web_concurrency", 4),
         ({"LOG_LEVEL": "debug"}, "log_level", "DEBUG"),
+        ({"RATE_LIMIT": ""}, "rate_limit", None),
+        ({"RATE_LIMIT": "100"}, "rate_limit", 100.0),
+        ({"RATE_LIMIT": " 0.5 "}, "rate_limit", 0.5),
+        ({"RETENTION_HOURS": "1.5"}, "retention_hours", 1.5),
+        ({"RETENTION_BYTES": "1048576"}, "retention_bytes", 1048576),
+        ({"RETENTION_BYTES": "256MB"}, "retention_bytes", 256_000_000),
+        ({"RETENTION_BYTES": "256mib"}, "retention_bytes", 268_435_456),
+        ({"RETENTION_BYTES": "1 GiB"}, "retention_bytes", 2**30),
         ({"ADAPTER_DATA_DIR": "/data"}, "data_dir", Path("/data")),
     ],
 )  # fmt: skip
@@ -97,6 +109,21 @@ def test_a_variable_is_read(environ, field, value, tmp_path, monkeypatch):
         ("MAPPINGS_DIR", "/:/no/such/dir", "is not a directory"),
         ("MAPPINGS_DIR", ":", "names no directory"),
         ("IDENTIFY_BY", "phone", "one of id, email, not 'phone'"),
+        ("DRY_RUN", "maybe", "one of on, 1, true, yes, off, 0, false, no, not 'maybe'"),
+        ("RATE_LIMIT", "0", "a number above 0, not '0'"),
+        ("RATE_LIMIT", "0.0", "a number above 0"),
+        ("RATE_LIMIT", "-1", "a number above 0"),
+        ("RATE_LIMIT", "inf", "a number above 0"),
+        ("RATE_LIMIT", "1e3", "a number above 0"),
+        ("RATE_LIMIT", "1,5", "a number above 0"),
+        ("RATE_LIMIT", "٣", "a number above 0"),
+        ("RETENTION_HOURS", "3d", "a number above 0, not '3d'"),
+        ("RETENTION_BYTES", "0", "a number of bytes from 1024"),
+        ("RETENTION_BYTES", "256 parsecs", "such as 268435456, 256MiB or 1GB"),
+        ("RETENTION_BYTES", "1.5GB", "a number of bytes"),
+        ("RETENTION_BYTES", "٣MB", "a number of bytes"),
+        ("RETENTION_BYTES", "9" * 5000, "a number of bytes"),
+        ("RETENTION_BYTES", "9999999GB", "a number of bytes"),
         ("LOG_LEVEL", "loud", "one of DEBUG, INFO"),
     ],
 )

@@ -12,7 +12,21 @@ from typing import Any
 import click
 
 from adapter import __version__
-from adapter.cli import catalog, contract, dev, mappings, people, run, status, topics
+from adapter.cli import (
+    catalog,
+    compare,
+    contract,
+    dead,
+    deliveries,
+    dev,
+    doctor,
+    mappings,
+    people,
+    replays,
+    run,
+    status,
+    topics,
+)
 from adapter.errors import AdapterError, MappingFileError, SettingsError
 
 
@@ -48,6 +62,9 @@ def main() -> None:
     """
 
 
-for _module in (run, mappings, contract, topics, catalog, people, dev, status):
+_MODULES = (run, mappings, contract, topics, catalog, people, dev, status, doctor)
+_LOOKING_BACK = (dead, replays, deliveries, compare)
+
+for _module in (*_MODULES, *_LOOKING_BACK):
     for _command in _module.COMMANDS:
         main.add_command(_command)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from time import monotonic, sleep, strftime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from adapter.cli.store import open_redis
 from adapter.cli.tables import table, terminal_width, wrapped
+from adapter.errors import StoreError
 from adapter.settings import Settings
 
 if TYPE_CHECKING:
@@ -28,6 +32,9 @@ _ROWS = (
 )
 
 
+_NONE: Mapping[str, float] = MappingProxyType({})
+
+
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, keyed by workspace.")
 @click.option(
@@ -37,14 +44,28 @@ _ROWS = (
     help="How often each optional property is there, now and before; drifting ones first.",
 )
 @click.option("--all", "every", is_flag=True, help="With --drift: those of too few events, too.")
-def status(as_json: bool, with_drift: bool, every: bool) -> None:
+@click.option(
+    "--watch",
+    metavar="[SECONDS]",
+    is_flag=False,
+    flag_value=2.0,
+    type=click.FloatRange(min=0.1, max=3600),
+    help="Again and again, with what changed a second, until Ctrl-C. With --json a line each time.",
+)
+def status(as_json: bool, with_drift: bool, every: bool, watch: float | None) -> None:
     """What came in, what went out, and what needs somebody."""
     from adapter.app import WORKSPACE
     from adapter.drift import RULE
     from adapter.store.drift import Drift
     from adapter.store.health import Status
 
+    if watch is not None and with_drift:
+        raise click.UsageError("--drift does not change within seconds: not with --watch.")
     redis = open_redis(Settings.from_env(os.environ))
+    if watch is not None:
+        reader = Status(redis, WORKSPACE)
+        watching(lambda: {WORKSPACE: reader.read()}, as_json=as_json, every=watch)
+        return
     found = {WORKSPACE: Status(redis, WORKSPACE).read()}
     findings = {WORKSPACE: Drift(redis, WORKSPACE).findings()} if with_drift else {}
     if as_json:
@@ -60,9 +81,53 @@ def status(as_json: bool, with_drift: bool, every: bool) -> None:
             click.echo(_readable(workspace, values))
 
 
-def _readable(workspace: str, values: dict[str, Any]) -> str:
+def watching(read: Callable[[], dict[str, dict[str, Any]]], *, as_json: bool, every: float) -> None:
+    """Tell the status now and every `every` seconds until Ctrl-C; a Redis that is gone for a while
+    is said and does not end it."""
+    before: dict[str, dict[str, Any]] = {}
+    at = 0.0
+    try:
+        while True:
+            try:
+                found, now = read(), monotonic()
+            except StoreError as error:
+                click.echo(str(error), err=True)
+            else:
+                if as_json:
+                    click.echo(json.dumps(found))
+                else:
+                    _redraw(found, before, now - at)
+                before, at = found, now
+            sys.stdout.flush()
+            sleep(every)
+    except KeyboardInterrupt:
+        click.echo(err=True)
+
+
+def _redraw(
+    found: Mapping[str, dict[str, Any]], before: Mapping[str, dict[str, Any]], seconds: float
+) -> None:
+    """On a terminal in place of what was told before, elsewhere below it."""
+    texts = [f"{strftime('%H:%M:%S')}  Ctrl-C ends"]
+    for workspace, values in found.items():
+        known = before.get(workspace)
+        rates = {name: (values[name] - known[name]) / seconds for name, _ in _ROWS} if known else {}
+        texts.append(_readable(workspace, values, rates))
+    if sys.stdout.isatty():
+        click.clear()
+    click.echo("\n".join(texts))
+
+
+def _readable(workspace: str, values: dict[str, Any], rates: Mapping[str, float] = _NONE) -> str:
     lines = [f"workspace {workspace}"]
-    lines += [f"  {name:<10}{values[name]:>8}  {meaning}" for name, meaning in _ROWS]
+    if values["dry_run"]:
+        lines.append("  DRY RUN: nothing is sent to Customer.io; it is kept as if it had been")
+    for name, meaning in _ROWS:
+        rate = f"{rates[name]:>+10,.1f}/s" if rates.get(name) else " " * 12 * bool(rates)
+        lines.append(f"  {name:<10}{values[name]:>8}{rate}  {meaning}")
+    if values["catalog"]["asked"]:
+        share = values["catalog"]["found"] / values["catalog"]["asked"]
+        lines.append(f"  catalog: {share * 100:.0f} % of items known")
     if values["oldest_pending_seconds"] is not None:
         lines.append(f"  the oldest pending one is {values['oldest_pending_seconds']} s old")
     if values["paused"]:

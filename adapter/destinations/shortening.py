@@ -21,12 +21,15 @@ ITEM_FIELDS_IN_ORDER_OF_LOSS = (
     "category", "variant_name", "image_url", "url", "sku", "variant_id", "product_id",
 )  # fmt: skip
 TRUNCATED = "items_truncated"
+_MANY = 1 << 63
 LEAST_ITEMS = 50
 """Lines of an order that the other lists never crowd out."""
 
 
 def fit_person(attributes: Mapping[str, Json]) -> tuple[dict[str, Json], tuple[str, ...]]:
     """A person's attributes within the limits, and the names of those that were cut or dropped."""
+    if len(attributes) <= ATTRIBUTES and all(map(_surely_fits, attributes, attributes.values())):
+        return dict(attributes), ()
     fitting: dict[str, Json] = {}
     shortened: list[str] = []
     for name, value in attributes.items():
@@ -135,6 +138,16 @@ def _lose_long_addresses(properties: dict[str, Json], room: int) -> list[str]:
         size -= size_of({name: properties.pop(name)}) - 1
         cut.append(name)
     return cut
+
+
+def _surely_fits(name: str, value: Json) -> bool:
+    """True for nearly all there is, without counting bytes: a letter takes four at the most."""
+    if not 0 < len(name) <= NAME_BYTES // 4:
+        return False
+    kind = type(value)
+    if kind is str:
+        return len(value) <= VALUE_BYTES // 4
+    return kind is bool or kind is float or (kind is int and abs(value) < _MANY)
 
 
 def _is_address(value: Json) -> bool:

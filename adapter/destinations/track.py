@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from adapter import compact
+from adapter.compact import strict
 from adapter.destinations.base import Item, Request, Response, Unsendable, Verdict
 from adapter.destinations.shortening import fit_event, fit_person, lose_longest
 from adapter.errors import Misconfigured, Refused, RetryLater
@@ -59,7 +59,7 @@ class Track:
                 if operation.action == "merge" and kind not in MERGED_BY:
                     return Unsendable(operation, f"nobody can be merged by {kind}")
         if operation.action not in ("identify", "event"):
-            return Item(operation, _dump(_bare(operation)))
+            return Item(operation, strict(_bare(operation)))
         if operation.action == "identify":
             attributes, shortened = fit_person(operation.attributes)
         else:
@@ -69,7 +69,7 @@ class Track:
             shortened = tuple(k for k in operation.attributes if k in ENVELOPE)
         data = _item(operation, attributes)
         if len(data) > ITEM_BYTES:
-            room = ITEM_BYTES - (len(data) - len(_dump(attributes)))
+            room = ITEM_BYTES - (len(data) - len(strict(attributes)))
             shorten = fit_event if operation.action == "event" else lose_longest
             attributes, cut = shorten(attributes, room)
             shortened += cut
@@ -124,11 +124,7 @@ def _item(operation: Operation, attributes: Mapping[str, Json]) -> bytes:
         item["id"] = operation.id
         item["name"] = operation.name
     item["attributes"] = attributes
-    return _dump(item)
-
-
-def _dump(value: Json) -> bytes:
-    return compact.strict(value).encode()
+    return strict(item)
 
 
 def _read_success(response: Response, items: int) -> Verdict:

@@ -11,13 +11,12 @@ older body does not bring it back.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from redis import Redis
 
-from adapter.compact import dump
+from adapter.compact import dump, load
 from adapter.jobs import flush_job
 from adapter.model import Product, Ref
 from adapter.store.connection import store_errors
@@ -50,7 +49,7 @@ class Catalog:
         with store_errors():
             values: Any = self._redis.mget(names)
         return {
-            ref: Product.from_json(json.loads(value))
+            ref: Product.from_json(load(value))
             for ref, value in zip(wanted, values, strict=True)
             if value is not None
         }
@@ -58,7 +57,7 @@ class Catalog:
     def store(self, platform: str, shop: str, products: Sequence[Product]) -> list[bool]:
         """Write products down; False for each of which something newer was known."""
         stored: list[bool] = []
-        arguments: list[str | int] = []
+        arguments: list[str | bytes | int] = []
         size = 0
         for each in products:
             record = dump(each.to_json())
@@ -69,7 +68,7 @@ class Catalog:
                 arguments, size = [], 0
         return stored + self._call(arguments) if arguments else stored
 
-    def _call(self, arguments: Sequence[str | int]) -> list[bool]:
+    def _call(self, arguments: Sequence[str | bytes | int]) -> list[bool]:
         with store_errors():
             answer = self._scripts.call("catalog", PRODUCT_SECONDS, *arguments)
         return [bool(each) for each in answer]

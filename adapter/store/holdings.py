@@ -247,7 +247,7 @@ def _holding(key: str, value: bytes, needles: Needles) -> Holding | None:
         if str(record.get("email")).lower() not in needles.emails:
             return None
         rest = {name: each for name, each in record.items() if name != "email"}
-        return Holding(key, value, instead=dump(rest).encode())
+        return Holding(key, value, instead=dump(rest))
     if record is None:
         named = needles.in_text(value.decode("utf-8", "replace"))
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -11,7 +10,7 @@ from isal import isal_zlib
 from redis import Redis
 
 from adapter.account import Account, Fate
-from adapter.compact import dump
+from adapter.compact import dump, load
 from adapter.model import Json
 from adapter.store import refs
 from adapter.store.connection import store_errors
@@ -22,7 +21,7 @@ STREAM = "journal"
 
 def written(account: Mapping[str, Json]) -> bytes:
     """An account as it is kept."""
-    return isal_zlib.compress(dump(dict(account)).encode(), 1)
+    return isal_zlib.compress(dump(dict(account)), 1)
 
 
 class Journal:
@@ -39,7 +38,7 @@ class Journal:
             with store_errors():
                 found: Any = self._redis.xrange(self._stream, low, "+", PAGE)
             for _, fields in found:
-                yield Account.from_json(json.loads(zlib.decompress(fields[b"j"])))
+                yield Account.from_json(load(zlib.decompress(fields[b"j"])))
             if len(found) < PAGE:
                 return
             low = f"({found[-1][0].decode()}"

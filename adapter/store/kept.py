@@ -6,7 +6,6 @@ size and when Redis fills, oldest first (see `room`): what still waits is delive
 
 from __future__ import annotations
 
-import json
 import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,6 +15,7 @@ from typing import Any
 from isal import isal_zlib
 from redis import Redis
 
+from adapter.compact import load
 from adapter.model import Delivery
 from adapter.store import refs
 from adapter.store.connection import store_errors
@@ -64,11 +64,11 @@ class KeptDelivery:
         body = fields.get(b"b")
         return cls(
             id_,
-            Delivery.from_json(json.loads(fields[b"d"])),
+            Delivery.from_json(load(fields[b"d"])),
             fields[b"w"].decode(),
             fields[b"r"].decode() if b"r" in fields else None,
             fields[b"o"].decode() if b"o" in fields else None,
-            tuple((key, holder) for key, holder in json.loads(fields.get(b"x", b"[]"))),
+            tuple((key, holder) for key, holder in load(fields.get(b"x", b"[]"))),
             unsqueeze(body) if body is not None else None,
         )
 

@@ -7,14 +7,13 @@ was, and waited too long for its person.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from redis import Redis
 
-from adapter.compact import dump
+from adapter.compact import dump, load
 from adapter.jobs import flush_job
 from adapter.model import CanonicalEvent, Delivery, Json, Operation, Person
 from adapter.store import refs
@@ -45,7 +44,7 @@ class DeadLetter:
 
     @classmethod
     def read(cls, id_: str, fields: Mapping[bytes, bytes]) -> DeadLetter:
-        record = json.loads(fields[b"r"])
+        record = load(fields[b"r"])
         deliveries = tuple(Delivery.from_json(each) for each in record["deliveries"])
         bodies = (fields.get(b"b%d" % place) for place in range(len(deliveries)))
         return cls(
@@ -82,12 +81,12 @@ class ParkedDelivery:
         events = [fields[name] for name in sorted(fields) if name[:1] == b"e"]
         return cls(
             id_,
-            Delivery.from_json(json.loads(fields[b"d"])),
+            Delivery.from_json(load(fields[b"d"])),
             fields[b"r"].decode(),
             unsqueeze(body) if body is not None else None,
             fields.get(b"k", b"").decode(),
-            Person.from_json(json.loads(fields[b"p"])) if fields.get(b"p") else None,
-            tuple(CanonicalEvent.from_json(json.loads(event)) for event in events),
+            Person.from_json(load(fields[b"p"])) if fields.get(b"p") else None,
+            tuple(CanonicalEvent.from_json(load(event)) for event in events),
         )
 
 
@@ -120,7 +119,7 @@ class Letters:
         was faster; or "told", where another delivery has told the event since: it stays dead."""
         answers: list[str] = []
         for at in range(0, len(letters), HANDFUL):
-            arguments: list[str | int] = [rq_now(), refs.KEY_SECONDS]
+            arguments: list[str | bytes | int] = [rq_now(), refs.KEY_SECONDS]
             for letter in letters[at : at + HANDFUL]:
                 arguments += self._revived(letter)
             with store_errors():
@@ -144,7 +143,7 @@ class Letters:
         """Give parked deliveries up for good; how many there were."""
         return self._drop("parked", ids)
 
-    def _revived(self, letter: DeadLetter) -> list[str]:
+    def _revived(self, letter: DeadLetter) -> list[str | bytes]:
         operation = letter.operation
         if not letter.deliveries:
             raise ValueError(f"dead letter {letter.id} tells of no delivery")

@@ -73,9 +73,17 @@ class Signs:
 
     def give(self) -> Mode:
         """A sign of life; returns what all workers have given by now."""
+        return self._write(time.time())
+
+    def leave(self) -> None:
+        """A dry run ends and is known to have been one; who sends from now on is not beside it."""
+        if self._kind == "dry":
+            self._write(time.time() - FRESH_SECONDS)
+
+    def _write(self, at: float) -> Mode:
         with store_errors():
             pipe = self._redis.pipeline(transaction=False)
-            pipe.hset(self._key, self._kind, str(int(time.time() * 1000)))
+            pipe.hset(self._key, self._kind, str(int(at * 1000)))
             pipe.hgetall(self._key)
             found: Any = pipe.execute()
         return read(found[1])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import secrets
 import time
@@ -12,7 +11,7 @@ from typing import Any
 
 from redis import Redis
 
-from adapter.compact import dump
+from adapter.compact import dump, load
 from adapter.deeds import Errand
 from adapter.errors import StoreError
 from adapter.jobs import JobTemplate
@@ -235,7 +234,9 @@ class Outbox:
             "waits": waits,
             "released": released,
             "counts": [[name, str(n)] for name, n in work.counts.items() if n],
-            "errands": [[errand.delivery, dump(errand.to_json())] for errand in work.errands],
+            "errands": [
+                [errand.delivery, dump(errand.to_json()).decode()] for errand in work.errands
+            ],
             "forgotten": [entries[id_].kept for id_ in work.forgotten if entries[id_].kept],
             "hand_over": hand_over,
         }
@@ -252,10 +253,10 @@ class Outbox:
             )
         return left if settled else None
 
-    def _memory(self, work: Settlement) -> list[str | int]:
+    def _memory(self, work: Settlement) -> list[str | bytes | int]:
         """Names, values and lifetimes of what is to be remembered, one behind the other."""
-        texts: dict[int, str] = {}
-        triples: list[str | int] = []
+        texts: dict[int, bytes] = {}
+        triples: list[str | bytes | int] = []
         for ref, owner in work.owners.items():
             # All that one order names has one owner, and the very same value.
             text = texts.get(id(owner))
@@ -326,8 +327,8 @@ def _letter(dead: Dead, entries: Mapping[str, Entry]) -> list[Json]:
         told += [entry.operation.id or ""] if entry.operation else []
         if operation.id in told:
             key = refs.business_key(entry.delivery, operation.name or "", operation.key or "")
-            return [dump(record), key, entry.delivery.id, kept]
-    return [dump(record), "", "", kept]
+            return [dump(record).decode(), key, entry.delivery.id, kept]
+    return [dump(record).decode(), "", "", kept]
 
 
 def _keys(entry: Entry) -> list[list[str]]:
@@ -346,7 +347,7 @@ def _entry(id_: str, fields: Mapping[bytes, bytes]) -> Entry:
     while (text := fields.get(b"e%d" % (len(texts) - _FIRST_EVENT))) is not None:
         texts.append(text)
     # One document of all of them: reading it costs half of what reading them one by one does.
-    delivery, person, action, ledger, operation, *events = json.loads(b"[%b]" % b",".join(texts))
+    delivery, person, action, ledger, operation, *events = load(b"[%b]" % b",".join(texts))
     return Entry(
         id=id_,
         size=sum(map(len, fields.values())),

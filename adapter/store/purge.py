@@ -186,7 +186,7 @@ class Purger:
                 yield Holding(name, value)
             elif shops and shop in shops:
                 left = {**record, "shops": [one for one in shops if one != shop]}
-                yield Holding(name, value, instead=dump(left).encode())
+                yield Holding(name, value, instead=dump(left))
 
     def _remove(self, held: Iterable[Holding]) -> None:
         """In handfuls: the walk goes on while what it found is removed."""

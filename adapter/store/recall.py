@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import Any
 
 from redis import Redis
 
+from adapter.compact import load
 from adapter.model import Json, Ref
 from adapter.store import refs
 from adapter.store.connection import store_errors
@@ -22,4 +22,4 @@ def recall(redis: Redis, prefix: str, secret: str, wanted: Iterable[Ref]) -> dic
     with store_errors():
         values: Any = redis.mget(names)
     pairs = zip(wanted, values, strict=True)
-    return {ref: json.loads(value) for ref, value in pairs if value is not None}
+    return {ref: load(value) for ref, value in pairs if value is not None}

@@ -40,6 +40,7 @@ Bodies are compressed in zlib's format. k is a place in `kept`, q the operation 
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 
 from adapter import whom
 from adapter.model import Delivery
@@ -85,6 +86,7 @@ def owner(kind: str, platform: str, shop: str, value: str) -> str:
     return f"owner:{kind}:{platform}:{shop}:{_short(value)}"
 
 
+@lru_cache(maxsize=1 << 15)
 def memory(kind: str, platform: str, shop: str, value: str, secret: str = "") -> str:
     """What is remembered under a Ref of the resolver: of an owner, a cart, a person."""
     if kind == "person":

@@ -14,7 +14,10 @@ from adapter.errors import Fault
 
 from .conftest import Adapter, broken_mappings
 
-COMMANDS = ("run", "up", "web", "worker", "check", "explain", "send", "sandbox", "schema", "status")
+COMMANDS = (
+    *("run", "up", "web", "worker", "check", "explain", "send", "sandbox", "schema", "status"),
+    "doctor",
+)
 GOOD = {
     "REDIS_URL": "redis://127.0.0.1:1/0",
     "SHOPIFY_WEBHOOK_SECRET": "secret",

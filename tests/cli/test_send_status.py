@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
+import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from edge.lab import FIXTURES, SECRET, Lab, Valkey, Web, Workspace
+from click.testing import CliRunner, Result
+from edge.lab import FIXTURES, SECRET, Lab, Valkey, Web, Workspace, until
 from redis import Redis
+
+from adapter.cli import main
+from adapter.cli import status as status_module
 
 from .conftest import Adapter
 
@@ -161,6 +168,94 @@ def test_status_without_redis(adapter: Adapter) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("Redis: ")
     assert done.stdout == ""
+
+
+# --- in this process, by ticks of a clock that does not wait --------------------------------------
+
+
+@pytest.fixture
+def ticks(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """`ticks(number, redis, *arguments, between=...)`: Ctrl-C comes after so many of them."""
+
+    def run(
+        number: int, url: str, *arguments: str, between: Callable[[], object] = lambda: None
+    ) -> Result:
+        left = [number]
+
+        def sleep(seconds: float) -> None:
+            left[0] -= 1
+            if not left[0]:
+                raise KeyboardInterrupt
+            between()
+
+        monkeypatch.setattr(status_module, "sleep", sleep)
+        return CliRunner(env={"REDIS_URL": url}).invoke(main, ["status", *arguments])
+
+    return run
+
+
+def test_watch_tells_again_and_again_until_ctrl_c(
+    ticks: Callable[..., Result], valkey: Valkey, quiet: Redis
+) -> None:
+    def work() -> None:
+        quiet.hincrby("adapter:default:counts", "accepted", 5)
+
+    done = ticks(3, valkey.url(1), "--watch", "0.5", between=work)
+    assert done.exit_code == 0
+    blocks = done.stdout.split("workspace default\n")
+    assert len(blocks) == 4
+    assert "Ctrl-C ends" in blocks[0]
+    assert "/s" not in blocks[1], "there is nothing to compare with yet"
+    assert re.search(r"accepted +5 +\+[0-9,.]+/s  webhooks taken in", blocks[2])
+    assert re.search(r"accepted +10 +\+", blocks[3])
+    assert re.search(r"sent +0 {13,}delivered", blocks[3]), "what stands still has no rate"
+
+
+def test_watch_with_json_is_a_line_a_time(
+    ticks: Callable[..., Result], valkey: Valkey, quiet: Redis
+) -> None:
+    done = ticks(3, valkey.url(1), "--json", "--watch")
+    assert done.exit_code == 0
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [each["default"]["pending"] for each in found] == [0, 0, 0]
+
+
+def test_watch_outlives_redis(ticks: Callable[..., Result]) -> None:
+    done = ticks(2, "redis://127.0.0.1:1/0", "--watch")
+    assert done.exit_code == 0
+    assert done.stdout == ""
+    assert done.stderr.startswith("Redis: ConnectionError\nRedis: ConnectionError\n")
+
+
+def test_watch_is_not_for_drift(ticks: Callable[..., Result], valkey: Valkey) -> None:
+    done = ticks(1, valkey.url(1), "--watch", "--drift")
+    assert done.exit_code == 2
+    assert ticks(1, valkey.url(1), "--watch", "0").exit_code == 2
+
+
+def test_a_real_ctrl_c_ends_a_watch(valkey: Valkey, tmp_path: Path) -> None:
+    with Lab(tmp_path) as lab:
+        process = lab.adapter("status", "--watch", "0.1", REDIS_URL=valkey.url(1))
+        until(lambda: process.said.count("workspace default") > 1, "it was told twice")
+        process.signal(signal.SIGINT)
+        assert process.wait() == 0
+        process.assert_calm()
+
+
+def test_a_dry_run_is_said(valkey: Valkey, quiet: Redis) -> None:
+    quiet.hset("adapter:default:mode", "dry", int(time.time() * 1000))
+    invoke = CliRunner(env={"REDIS_URL": valkey.url(1)}).invoke
+    assert "DRY RUN: nothing is sent" in invoke(main, ["status"]).stdout
+    assert json.loads(invoke(main, ["status", "--json"]).stdout)["default"]["dry_run"] is True
+
+
+def test_how_much_the_catalog_knows(valkey: Valkey, quiet: Redis) -> None:
+    invoke = CliRunner(env={"REDIS_URL": valkey.url(1)}).invoke
+    assert "catalog" not in invoke(main, ["status"]).stdout, "nobody asked it yet"
+    quiet.hset("adapter:default:counts", mapping={"catalog_asked": 30, "catalog_found": 28})
+    assert "\n  catalog: 93 % of items known\n" in invoke(main, ["status"]).stdout
+    found = json.loads(invoke(main, ["status", "--json"]).stdout)["default"]
+    assert found["catalog"] == {"asked": 30, "found": 28}
 
 
 @pytest.fixture

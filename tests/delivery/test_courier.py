@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from builders import happening, identify
 
-from adapter.courier import FAILURES_BEFORE_HALVING, Courier, Report, encode, pack
+from adapter.courier import CONFIRMATIONS, FAILURES_BEFORE_HALVING, Courier, Report, encode, pack
 from adapter.destinations.base import Item, Request, Response
 from adapter.destinations.track import ITEM_BYTES, REQUEST_BYTES, Track
 from adapter.errors import Misconfigured, RetryLater, SendError
@@ -366,7 +366,7 @@ def test_an_item_that_fails_alone_while_others_pass_is_dead(
     assert all(reason.startswith("fails alone: ") for reason in dead(report).values())
     assert keys(report.taken) == [str(n) for n in range(100) if str(n) not in poison]
     assert accounted(report, 100)
-    assert there.requests <= 2 * 7 * len(poison) + 1 + 2 * len(poison)
+    assert there.requests <= 2 * 7 * len(poison) + 1 + 2 * CONFIRMATIONS * len(poison)
 
 
 def test_a_poison_item_in_each_of_several_requests() -> None:
@@ -523,3 +523,19 @@ def test_asked_to_stop_at_any_point_of_the_search_kills_nobody(after: int) -> No
         assert report.dead == []
     assert set(dead(report)) <= {"3"}
     assert there.requests <= after + 1
+
+
+@pytest.mark.parametrize("fails", range(1, CONFIRMATIONS + 1))
+def test_an_item_that_passes_in_the_end_lives(fails: int) -> None:
+    """The host fails at random: this item alone, again and again, and then it does not."""
+    left = [fails + 1]
+
+    def rule(batch: Sequence[str]) -> Answer:
+        if batch != ["3"]:
+            return answer(500) if "3" in batch else OK
+        left[0] -= 1
+        return answer(500) if left[0] else OK
+
+    report = deliver(CustomerIo(rule), 8, failures=5)
+    assert (report.trouble, report.dead) == (None, [])
+    assert sorted(keys(report.taken)) == [str(n) for n in range(8)]

@@ -13,6 +13,7 @@ import pytest
 
 from adapter.destinations.base import Request
 from adapter.errors import RetryLater
+from adapter.pacing import Pacer
 from adapter.transport import MAX_ANSWER_BYTES, Transport
 
 POST = Request("POST", "/api/v2/batch", b'{"batch":[]}')
@@ -458,3 +459,86 @@ def test_no_watcher_is_left_behind() -> None:
         while any(thread.name == "deadline" for thread in threading.enumerate()):
             assert time.monotonic() < until
             threading.Event().wait(0.005)
+
+
+# The ceiling of RATE_LIMIT
+
+
+@contextmanager
+def paced(rate: float) -> Iterator[tuple[Server, Transport, threading.Event]]:
+    server, stop = Server(answering(OK)), threading.Event()
+    transport = Transport(server.url, "site", "key", pacer=Pacer(rate), stop=stop)
+    try:
+        yield server, transport, stop
+    finally:
+        transport.close()
+        server.close()
+
+
+def test_requests_are_held_to_the_ceiling() -> None:
+    rate, number = 40.0, 9
+    with paced(rate) as (server, transport, _):
+        began = time.monotonic()
+        for _ in range(number):
+            assert transport.send(POST).status == 200
+        took = time.monotonic() - began
+    assert len(server.requests) == number
+    assert took >= (number - 1) / rate
+
+
+def test_a_probe_counts_as_a_request() -> None:
+    with paced(10.0) as (_, transport, _stop):
+        transport.send(GET)
+        began = time.monotonic()
+        transport.send(POST)
+        assert time.monotonic() - began >= 0.09
+
+
+def test_a_turn_too_far_away_lets_all_of_it_wait() -> None:
+    with paced(0.02) as (server, transport, _):
+        transport.send(POST)
+        began = time.monotonic()
+        with pytest.raises(RetryLater, match="held back by RATE_LIMIT") as caught:
+            transport.send(POST)
+        assert time.monotonic() - began < 1
+    assert caught.value.retry_after == pytest.approx(50, abs=1)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("how", ["stop", "abort"])
+def test_a_wait_for_a_turn_can_be_ended(how: str) -> None:
+    with paced(0.1) as (server, transport, stop):
+        transport.send(POST)
+        ended: list[str] = []
+
+        def send() -> None:
+            try:
+                transport.send(POST)
+            except RetryLater as error:
+                ended.append(str(error))
+
+        waiting = threading.Thread(target=send)
+        waiting.start()
+        until = time.monotonic() + 5
+        if how == "stop":
+            stop.set()
+        while waiting.is_alive() and time.monotonic() < until:
+            if how == "abort":
+                transport.abort()
+            waiting.join(0.01)
+        assert not waiting.is_alive()
+    assert ended == ["ended while it waited for its turn"]
+    assert len(server.requests) == 1
+
+
+def test_what_was_not_sent_costs_no_turn() -> None:
+    with paced(2.0) as (server, transport, stop):
+        transport.send(POST)
+        stop.set()
+        with pytest.raises(RetryLater, match="turn"):
+            transport.send(POST)
+        stop.clear()
+        began = time.monotonic()
+        transport.send(POST)
+        assert time.monotonic() - began < 0.9
+    assert len(server.requests) == 2

@@ -13,6 +13,7 @@ from redis import Redis
 from adapter.account import Account, Fate, Told
 from adapter.compact import dump
 from adapter.model import Mapped
+from adapter.store import refs
 from adapter.store.journal import Journal, written
 from adapter.store.kept import Kept, KeptDelivery, squeeze, unsqueeze
 from adapter.store.outbox import Accepted, Outbox
@@ -180,7 +181,12 @@ def test_what_is_parked_is_replayed_until_it_is_parked_no_more(
     assert said.outcome == ("accepted" if outcome == "mapped" else outcome)
     assert redis.xlen(PREFIX + "parked") == (outcome == "parked")
     assert len(outbox.read("", 10)) == (outcome == "mapped")
-    assert the_one(kept).outcome == "parked"
+    # Its body lay in `parked` only: it is kept with what became of it now.
+    now = the_one(kept)
+    assert (now.outcome, now.body) == (said.outcome, None if outcome == "parked" else BODY)
+    assert redis.get(PREFIX + refs.dedupe(delivery("d1"))) == now.id.encode()
+    if outcome == "mapped":
+        assert outbox.read("", 10)[0].kept == now.id
 
 
 def test_two_who_replay_one_parked_delivery(outbox: Outbox, kept: Kept, redis: Redis) -> None:

@@ -10,7 +10,7 @@ from redis import Redis
 from adapter.errors import StoreError
 from adapter.store.connection import connect
 from adapter.store.health import Status
-from adapter.store.mode import FRESH_SECONDS, Mode, Signs
+from adapter.store.mode import FRESH_SECONDS, Mode, Signs, last
 
 
 def test_nobody_was_ever_there() -> None:
@@ -51,6 +51,18 @@ def test_signs_are_told_apart(redis: Redis) -> None:
     assert both.is_mixed(time.time())
     assert Status(redis, "default").read()["dry_run"] is False
     assert Signs(redis, "another", dry_run=False).give().dry is None
+
+
+def test_who_sends_after_a_dry_run_is_not_beside_it(redis: Redis) -> None:
+    dry, real = (Signs(redis, "default", dry_run=kind) for kind in (True, False))
+    dry.give()
+    dry.leave()
+    assert Status(redis, "default").read()["dry_run"] is True
+    mode = real.give()
+    assert mode.dry is not None, "it is known to have been there"
+    assert not mode.is_mixed(time.time())
+    real.leave()
+    assert last(redis, "default") == mode
 
 
 def test_without_redis_no_sign_is_given() -> None:

@@ -30,8 +30,9 @@ HOUR = 3600
 @pytest.fixture
 def limited(redis: Redis) -> Iterator[Redis]:
     """A Redis whose limit a test may set."""
+    before = redis.config_get("maxmemory")["maxmemory"]
     yield redis
-    redis.config_set("maxmemory", 0)
+    redis.config_set("maxmemory", before)
 
 
 def room(redis: Redis, hours: float = 72, most_bytes: int = 2**28) -> Room:

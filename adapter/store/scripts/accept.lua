@@ -67,6 +67,11 @@ for i = first, #ARGV, 2 do
 end
 
 local id = ARGV[18]
+if parked ~= '' then
+  -- Its body lay there only; from now on it lies where all others do.
+  redis.call('XDEL', prefix .. 'parked', parked)
+  redis.call('XDEL', prefix .. 'kept', id)
+end
 if not replay or not redis.call('XRANGE', prefix .. 'kept', id, id)[1] then
   local kept = {'d', ARGV[6], 'w', outcome}
   local function note(name, value)
@@ -80,9 +85,6 @@ if not replay or not redis.call('XRANGE', prefix .. 'kept', id, id)[1] then
   note('b', outcome ~= 'parked' and ARGV[9] or '')
   id = redis.call('XADD', prefix .. 'kept', '*', unpack(kept))
   redis.call('SET', prefix .. ARGV[2], id, 'EX', ARGV[11])
-end
-if parked ~= '' then
-  redis.call('XDEL', prefix .. 'parked', parked)
 end
 
 if outcome == 'ignored' then

@@ -1,0 +1,53 @@
+"""A batch of which a part was taken: what comes again must not undo what came after it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from builders import AT, mapped, person
+from redis import Redis
+
+from adapter.flush import Office
+
+from .test_flush import CustomerIo, dead, office, order, sandbox, there, turn
+
+__all__ = ["office", "sandbox", "there"]
+PREFIX = "adapter:default:"
+TAKEN: dict[str, Any] = {"delay": 0.01}
+
+
+def takes(office: Office, id: str, at: int, *keys: str, **attributes: Any) -> None:
+    somebody = person("42", as_of=at, attributes=attributes)
+    office.outbox.accept(mapped(id, somebody, *map(order, keys)), b"{}")
+
+
+def test_a_newer_value_is_not_undone_by_the_older_one_that_comes_again(
+    office: Office, redis: Redis, there: CustomerIo
+) -> None:
+    takes(office, "d1", AT, "1", first_name="Augusta")
+    takes(office, "d2", AT + 10, first_name="Ada")
+    takes(office, "d3", AT + 20, "3", city="Hull")
+    # Halved because of something in it; the people are taken, the events not yet.
+    there.faults({"status": 400}, TAKEN, {"status": 503})
+    turn(office, redis)
+    assert [one["applied"] for one in there.requests()] == [False, True, False]
+    turn(office, redis)
+    (who,) = there.people()
+    assert who["attributes"] == {"first_name": "Ada", "city": "Hull"}
+    assert there.events() == ["1", "3"]
+    assert redis.xlen(PREFIX + "outbox") == 0
+    assert dead(redis) == []
+
+
+def test_others_are_settled_meanwhile(office: Office, redis: Redis, there: CustomerIo) -> None:
+    somebody_else = person("43", as_of=AT, attributes={"first_name": "Mary"})
+    office.outbox.accept(mapped("d3", somebody_else), b"{}")
+    takes(office, "d1", AT, "1", first_name="Augusta")
+    takes(office, "d2", AT + 10, first_name="Ada")
+    there.faults({"status": 400}, TAKEN, {"status": 400}, TAKEN, {"status": 503})
+    turn(office, redis)
+    left = [fields[b"d"] for _, fields in redis.xrange(PREFIX + "outbox")]
+    assert len(left) == 2
+    assert not any(b'"d3"' in one for one in left)
+    turn(office, redis)
+    assert sorted(one["attributes"]["first_name"] for one in there.people()) == ["Ada", "Mary"]

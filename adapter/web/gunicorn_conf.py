@@ -19,7 +19,9 @@ _settings = Settings.from_env(os.environ)
 wsgi_app = "adapter.app:create()"
 bind = f"0.0.0.0:{_settings.port}"
 workers = _settings.web_concurrency
-worker_class = "gevent"
+# gevent's, with deadlines for heads, bodies and answers; it tells how long they are.
+worker_class = "adapter.patience.Worker"
+# A connection is a socket: more of them would not fit under the usual limit of 1,024 files.
 worker_connections = 512
 # Stores keep connections open between deliveries; a new one costs them a TLS handshake.
 keepalive = 75
@@ -28,6 +30,9 @@ timeout = 30
 # What is in progress at a SIGTERM takes milliseconds, 1.5 s where Redis is gone. gunicorn waits
 # for connections that are merely kept alive as well, so this is how long a restart takes.
 graceful_timeout = 3
+# Its socket would lie in the home directory, which in a container or under systemd is not ours to
+# write to; every start would say so as an error. Nothing here uses it.
+control_socket_disable = True
 limit_request_line = 4094
 limit_request_fields = 100
 limit_request_field_size = 8190
@@ -43,6 +48,12 @@ class _Log(Logger):  # type: ignore[misc]
         super().setup(cfg)
         for handler in self.error_log.handlers:
             handler.setFormatter(logs.JsonFormatter())
+
+    def warning(self, msg: str, *args: object, **options: object) -> None:
+        # The one line that holds what was sent: a header that could not be read, word for word.
+        if msg.startswith("Invalid request"):
+            msg, args = "request refused: it is no HTTP", ()
+        super().warning(msg, *args, **options)
 
 
 logger_class = _Log

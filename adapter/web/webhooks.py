@@ -13,12 +13,11 @@ from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
-
-from adapter.errors import AdapterError, DeliveryError, MalformedError, StoreError, TooLargeError
+from adapter.errors import AdapterError, DeliveryError, StoreError
 from adapter.intake import Intake
 from adapter.platforms import WsgiHeaders
 from adapter.store.drift import Tally
+from adapter.web.bodies import Bodies
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -39,7 +38,7 @@ class Webhooks:
         self._intake = intake
         self._others = others
         self._tally = tally
-        self._max_body_bytes = max_body_bytes
+        self._bodies = Bodies(max_body_bytes)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         path: str = environ.get("PATH_INFO", "")
@@ -56,7 +55,8 @@ class Webhooks:
                 *headers.items(),
             ],
         )
-        return [body]
+        # An answer to HEAD is its headers.
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
     def _answer(
         self, name: str, environ: Environ
@@ -80,8 +80,8 @@ class Webhooks:
     def _receive(self, name: str, environ: Environ) -> Mapping[str, Any]:
         started = time.perf_counter()
         platform = self._intake.platform(name)
-        raw = _body(environ, self._max_body_bytes)
-        receipt = self._intake.receive(platform, WsgiHeaders(environ), raw, int(time.time()))
+        with self._bodies.read(environ) as raw:
+            receipt = self._intake.receive(platform, WsgiHeaders(environ), raw, int(time.time()))
         delivery = receipt.delivery
         if receipt.outcome == "accepted":
             self._tally.note(receipt.mapped)
@@ -111,28 +111,3 @@ class Webhooks:
 def _without_value(reason: str | None) -> str | None:
     """Why it was parked, less the value that did not fit: the body is kept, the log is read."""
     return None if reason is None else reason.partition(", got ")[0]
-
-
-def _body(environ: Environ, most: int) -> bytes:
-    """The raw bytes, refused before they are read where their length is known to be too much."""
-    text = environ.get("CONTENT_LENGTH")
-    if text:
-        if not (text.isascii() and text.isdigit()):
-            raise MalformedError("Content-Length is no number")
-        length = int(text)
-        if length > most:
-            raise TooLargeError("the body is too large")
-    elif environ.get("wsgi.input_terminated"):
-        length = None
-    else:
-        return b""
-    try:
-        raw: bytes = environ["wsgi.input"].read(most + 1 if length is None else length)
-    except (OSError, ValueError, ParseException):
-        # What gunicorn raises for bad chunks and for a connection that broke.
-        raise MalformedError("the body did not arrive whole") from None
-    if len(raw) > most:
-        raise TooLargeError("the body is too large")
-    if length is not None and len(raw) < length:
-        raise MalformedError("the body did not arrive whole")
-    return raw

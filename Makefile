@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run test lint bench check docs clean
+.PHONY: run test torture lint bench check docs clean
 
 run: .venv/run ## everything on this machine, with the sample story (ONCE=1: end after it)
 	$(BIN)/adapter run $(if $(PORT),--port $(PORT)) $(if $(filter-out 0,$(ONCE)),--once)
@@ -12,6 +12,9 @@ run: .venv/run ## everything on this machine, with the sample story (ONCE=1: end
 test: .venv/dev lint check ## every check and test that CI runs
 	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/edge
 	$(BIN)/python -m pytest tests/edge
+
+torture: .venv/dev ## the storms of tests/faults with thousands of deliveries each (TORTURE_SEED=1)
+	TORTURE=1 $(BIN)/python -m pytest -s tests/faults/test_storms.py tests/faults/test_full.py
 
 lint: .venv/dev ## style and types
 	$(BIN)/ruff format --check .

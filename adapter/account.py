@@ -81,14 +81,17 @@ def account(
     waiting = dict(resolution.waits)
     for id_, ref in waiting.items():
         fates[id_][2] = f"waits until the owner of its {ref[0]} is known"
+    by_delivery: dict[str, list[Any]] = {}
+    for entry in entries:
+        if entry.id in finished or entry.id in waiting:
+            # A replayed delivery, or several dead letters of one, may be there more than once.
+            events, did, note = by_delivery.setdefault(entry.delivery.id, [[], [], None])
+            fate = fates[entry.id]
+            by_delivery[entry.delivery.id] = [events + fate[0], did + fate[1], fate[2] or note]
     data: dict[str, Json] = {
         "t": round(at, 3),
         "a": [[one.status, round(one.seconds, 3), one.items] for one in report.answers],
-        "d": {
-            entry.delivery.id: _short(fates[entry.id])
-            for entry in entries
-            if entry.id in finished or entry.id in waiting
-        },
+        "d": {delivery: _short(fate) for delivery, fate in by_delivery.items()},
     }
     if rehearsal:
         data["dry"] = 1

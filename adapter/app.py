@@ -18,6 +18,7 @@ from adapter.errors import SettingsError
 from adapter.flush import Office
 from adapter.intake import Intake
 from adapter.jobs import flush_job
+from adapter.lookout import load_rules
 from adapter.mapping import Mappings, load
 from adapter.mapping.loader import SCHEMA_FILE, is_overlay
 from adapter.pacing import Pacer
@@ -26,6 +27,7 @@ from adapter.rehearsal import Rehearsal
 from adapter.resolver import Policy
 from adapter.settings import Settings, shipped
 from adapter.store.connection import connect
+from adapter.store.figures import Figures
 from adapter.store.health import Health
 from adapter.store.outbox import Outbox
 from adapter.store.purge import Purger
@@ -121,7 +123,7 @@ def check_mappings(settings: Settings) -> None:
     Secrets of none but unknown platforms are a fault as well: every webhook would be a 404.
     """
     layers = mappings_layers(settings)
-    load_mappings(layers)
+    load_rules(layers)
     platforms = load_profiles(layers)
     if settings.secrets and not settings.secrets.keys() & platforms.keys():
         places = ", ".join(map(str, layers))
@@ -155,6 +157,7 @@ def build_office(settings: Settings, redis: Redis | None = None) -> Office:
         names=mappings.names,
         purger=Purger(redis, WORKSPACE, secret=settings.hash_secret),
         rehearsal=settings.dry_run,
+        figures=Figures(redis, WORKSPACE),
         stop=stop,
     )
 

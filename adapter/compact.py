@@ -7,34 +7,24 @@ from __future__ import annotations
 
 import json
 
-import orjson
+import msgspec
 
 from adapter.model import Json
 
-load = orjson.loads
-"""What `dump` wrote. Raises ValueError."""
+load = msgspec.json.Decoder().decode
+"""What `dump` wrote."""
 
-# For what orjson has no spelling for: whole numbers beyond 64 bits, a text that is no Unicode.
-_any = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-_strict = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+dump = msgspec.json.Encoder().encode
+"""Raises ValueError for a text that is no Unicode; writes null for what is no number."""
 
-
-def dump(value: Json) -> bytes:
-    """Raises ValueError for a text that is no Unicode."""
-    try:
-        return orjson.dumps(value)
-    except TypeError:
-        return _any(value).encode()
+_exact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
 def strict(value: Json) -> bytes:
     """The same for what goes out; raises ValueError for a number that JSON has no spelling for."""
-    try:
-        text = orjson.dumps(value)
-    except TypeError:
-        return _strict(value).encode()
-    # orjson writes NaN and infinity as null, of which there is hardly ever one.
-    return _strict(value).encode() if b"null" in text else text
+    text = dump(value)
+    # There is hardly ever a null, so it costs nothing to find out where one came from.
+    return _exact(value).encode() if b"null" in text else text
 
 
 def size(value: Json) -> int:

@@ -23,6 +23,9 @@ from adapter.model import Operation
 FAILURES_BEFORE_HALVING = 5
 """So many answers in a row that moved nothing, and the courier looks for an item that does it."""
 
+CONFIRMATIONS = 3
+"""So often an item that failed alone must fail again before it is dead."""
+
 _ABOUT_CONTENT = frozenset({400, 413, 422})
 """Statuses that speak of what was sent. Other 4xx may as well mean the wrong host or key."""
 
@@ -264,14 +267,19 @@ class Courier:
             self._confirm(suspect, report, others_passed=passed)
 
     def _confirm(self, suspect: Item, report: Report, *, others_passed: bool) -> None:
-        """Try a suspect once more; it is dead only when the destination is well just after."""
-        try:
-            self._carry([suspect], report)
-        except RetryLater as trouble:
-            if not others_passed or self._throttled(trouble) or not self._reachable():
-                raise
-            _log.warning("an item fails alone", extra={"operation": suspect.operation.id})
-            report.dead.append((suspect.operation, f"fails alone: {trouble}"))
+        """Try a suspect some more; it is dead only when it fails every time, and the destination is
+        well just after each: one that fails at random would soon find somebody to blame."""
+        reason = ""
+        for _ in range(CONFIRMATIONS):
+            try:
+                self._carry([suspect], report)
+                return
+            except RetryLater as trouble:
+                if not others_passed or self._throttled(trouble) or not self._reachable():
+                    raise
+                reason = str(trouble)
+        _log.warning("an item fails alone", extra={"operation": suspect.operation.id})
+        report.dead.append((suspect.operation, f"fails alone: {reason}"))
 
     def _throttled(self, trouble: RetryLater) -> bool:
         """Being told to slow down, or to stop, says nothing about an item."""

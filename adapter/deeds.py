@@ -106,17 +106,19 @@ def stages(operations: Iterable[Operation]) -> list[list[Operation]]:
     The destination promises no order inside a request. A merge needs both people to be there, and
     the merge before it that names one of them to be over; whoever is suppressed or deleted must not
     come back by an identify of the same batch. A suppression blocks what its person was known by,
-    so it goes before the deletion.
+    so it goes before the deletion. An identify behind a merge of its person needs what that brings.
     """
     parts: dict[tuple[int, int], list[Operation]] = {}
     turn: dict[Who, int] = {}
     for operation in operations:
-        at = 0
-        if operation.action == "merge":
-            people = [*operation.identifiers.items(), *(operation.secondary or {}).items()]
+        stage, at = _STAGE[operation.action], 0
+        people = [*operation.identifiers.items(), *(operation.secondary or {}).items()]
+        merged = operation.action == "identify" and people[0] in turn
+        if operation.action == "merge" or merged:
+            stage = _STAGE["merge"]
             at = max(turn.get(who, -1) for who in people) + 1
             turn.update(dict.fromkeys(people, at))
-        parts.setdefault((_STAGE[operation.action], at), []).append(operation)
+        parts.setdefault((stage, at), []).append(operation)
     return [parts[stage] for stage in sorted(parts)]
 
 
@@ -147,7 +149,9 @@ def _merge(entry: Entry, action: Action, lookup: Lookup) -> Deed:
 def _delete(entry: Entry, action: Action, lookup: Lookup, decided: OnCustomerDelete) -> Deed:
     """What the workspace decided for customers whom the shop deleted."""
     names = names_of(action, lookup)
-    if decided == "note":
+    named = lookup(("id", str(action.values.get("id") or "")))
+    if decided == "note" or (named is not None and named.gone):
+        # Of two who were merged the shop deletes one: the other, who is all of it, stays.
         return Deed("customer_deleted")
     if decided == "suppress":
         return _redact(entry, names, "customer_suppressed")

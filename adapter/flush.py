@@ -26,6 +26,7 @@ from adapter.errors import Misconfigured, RetryLater, SendError, StoreError
 from adapter.mapping.names import Names
 from adapter.model import Entry, Json, Operation, Ref
 from adapter.resolver import MOST_READS, PLAIN, Policy, Resolution, references, resolve
+from adapter.store.figures import BATCH, FLUSH, NO_ANSWER, Figures, Tally
 from adapter.store.journal import written
 from adapter.store.outbox import (
     CLAIMS_BEFORE_CAUTION,
@@ -74,6 +75,7 @@ class Office:
     names: Names = field(default_factory=Names.none)
     rehearsal: bool = False
     """Nothing is sent, and all else is as if it had been."""
+    figures: Figures | None = None
     stop: threading.Event = field(default_factory=threading.Event)
 
 
@@ -83,9 +85,10 @@ def flush(office: Office, job_id: str) -> None:
     claim = outbox.claim(job_id, secrets.token_hex(8))
     if claim is None:
         return
-    with _Keeper(office, claim) as keeper:
+    tally = Tally()
+    with _Measured(office, tally), _Keeper(office, claim) as keeper:
         try:
-            _drain(office, claim, keeper)
+            _drain(office, claim, keeper, tally)
         except StoreError:
             # Most likely nothing can be written now, and the lease ends by itself. If it can, this
             # was no death of the worker.
@@ -99,7 +102,7 @@ def flush(office: Office, job_id: str) -> None:
             raise
 
 
-def _drain(office: Office, claim: Claim, keeper: _Keeper) -> None:
+def _drain(office: Office, claim: Claim, keeper: _Keeper, tally: Tally) -> None:
     outbox = office.outbox
     courier = Courier(office.destination, office.transport, keeper.is_over, office.names)
     reader = _Reader(outbox, office.destination)
@@ -125,6 +128,7 @@ def _drain(office: Office, claim: Claim, keeper: _Keeper) -> None:
                 ahead = preparing.submit(_prepare, office, courier, reader, most, known)
             keeper.begin_batch()
             report = courier.deliver(batch.parcel, failures=failures)
+            _measure(tally, batch.entries, report)
             work = _settlement(office, batch.entries, batch.resolution, report)
             if report.trouble is not None and not _moved(work, report):
                 _wait(office, claim, report.trouble, failures)
@@ -171,8 +175,8 @@ def _remembered(
 ) -> dict[Ref, Json]:
     """All of memory that a batch needs, in a constant number of questions."""
     memory = dict(known)
-    for _ in range(MOST_READS):
-        wanted = references(entries, memory, office.policy)
+    for reads in range(MOST_READS):
+        wanted = references(entries, memory, office.policy, again=reads > 0)
         if not wanted:
             break
         found = office.outbox.owners(wanted)
@@ -213,6 +217,7 @@ def _settlement(
         dead=len(dead),
         ignored=len(resolution.skipped),
     )
+    counts.update(f"event:{one.name}" for one in report.taken if one.action == "event")
     counts.update(f"ignored:{reason}" for reason in resolution.skipped.values())
     counts.update(resolution.counts)
     told = account(entries, resolution, report, by_id, at=time.time(), rehearsal=office.rehearsal)
@@ -232,6 +237,16 @@ def _settlement(
         account=written(told) if told["d"] else b"",
         answered=bool(report.taken or report.dead),
     )
+
+
+def _measure(tally: Tally, entries: Sequence[Entry], report: Report) -> None:
+    """Note how large a batch was, and how each of its requests was answered."""
+    if entries:
+        tally.observe(BATCH, len(entries))
+    for one in report.answers:
+        tally.answer(one.status, one.seconds)
+    if report.trouble is not None and str(report.trouble).startswith("no answer"):
+        tally.answer(NO_ANSWER)
 
 
 def _held_back(resolution: Resolution, unfinished: Collection[str]) -> set[str]:
@@ -378,6 +393,24 @@ class _Reader:
             self._last = found[-1].id
             self._ahead.extend(found)
         return bool(found)
+
+
+class _Measured:
+    """Writes down what a flush has measured, once it is over, however it ends."""
+
+    def __init__(self, office: Office, tally: Tally) -> None:
+        self._figures = office.figures
+        self._tally = tally
+        self._began = time.monotonic()
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None:
+        if self._figures is None:
+            return
+        self._tally.observe(FLUSH, time.monotonic() - self._began)
+        with suppress(StoreError):
+            self._figures.add(self._tally)
 
 
 class _Keeper:

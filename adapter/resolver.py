@@ -18,7 +18,7 @@ from adapter.model import CanonicalEvent, Entry, Json, Operation, Product, Ref, 
 from adapter.people import identity, sales
 from adapter.people.identity import Contacts, IdentifyBy, Identity
 from adapter.people.memory import SINCE, Lesson, View, person_ref, ref_of
-from adapter.people.picture import Picture
+from adapter.people.picture import Picture, blank, figures
 from adapter.people.profile import keep, known
 from adapter.people.profile import seen as profile_of
 
@@ -38,8 +38,9 @@ CART_LINES = "cart_lines"
 ANY_TOMBSTONE: Ref = whom.tombstone(("any", ""))
 """Whether anybody was erased at all: else nobody's mark need be looked for."""
 
-MOST_READS = 4
-"""How often memory is asked for a batch at the most: what is found names further people."""
+MOST_READS = identity.MOST_STEPS + 2
+"""How often memory is asked for a batch at the most: what is found names further people. Two or
+three are usual; only people who were merged one after the other lead on and on."""
 
 _DAY = 86400
 
@@ -92,14 +93,15 @@ def references(
     entries: Iterable[Entry],
     known: Mapping[Ref, Json] = MappingProxyType({}),
     policy: Policy = PLAIN,
+    *,
+    again: bool = False,
 ) -> set[Ref]:
     """What memory must be asked for before `resolve` can run, beyond what is known.
 
-    Ask again with what was found until nothing is wanted: an order names its owner, an address the
-    person who holds it.
+    Ask `again` with what was found until nothing is wanted: an order names its owner, an address
+    the person who holds it.
     """
     found: set[Ref] = set()
-    again = ANY_TOMBSTONE in known
     for entry in entries:
         if not again:
             found.update(_things(entry))
@@ -177,6 +179,7 @@ class _Batch:
         self.pictures: dict[Who, Picture] = {}
         self.events: list[tuple[Who, CanonicalEvent, str]] = []
         self.merges: list[tuple[Who, Who, str]] = []
+        self.replaced: dict[Who, str] = {}
         self.waits: list[tuple[str, Ref]] = []
         self.skipped: dict[str, str] = {}
         self.dropped: list[tuple[str, CanonicalEvent, str]] = []
@@ -273,13 +276,28 @@ class _Batch:
         if deed.moved:
             gone, kept = (identity.follow(who, self.view) for who in deed.moved)
             self._close(gone)
-            identity.is_gone_into(gone, kept, entry, self.view)
+            self._merged(gone, kept, entry)
         for ref in deed.tombstones:
             self.view.learn(entry.id, ref, 1)
             self.view.learn(entry.id, ANY_TOMBSTONE, 1)
         if deed.errand:
             self.errands.append((entry.id, deed.errand))
         self._count(deed.count)
+
+    def _merged(self, gone: Who, kept: Who, entry: Entry) -> None:
+        """Two are one from here on, with the orders of both."""
+        view, since = self.view, self._since(entry)
+        sent = profile_of(gone, view).sent
+        theirs, before = (figures(profile_of(who, view), since) for who in (gone, kept))
+        identity.is_gone_into(gone, kept, entry, view)
+        now = figures(profile_of(kept, view), since)
+        if theirs and gone != kept:
+            # The destination gives who is kept what they lack: figures of a part of their orders.
+            self.closed.append(
+                Operation("identify", dict((gone,)), sent + 1, blank(theirs), sources=(entry.id,))
+            )
+        if now != before:
+            self.pictures.setdefault(kept, Picture()).recount(entry, now or blank(before))
 
     def _close(self, who: Who) -> None:
         """What was said of somebody so far goes out as theirs: from here on it is another's."""
@@ -307,6 +325,12 @@ class _Batch:
         )
         return [operation] if operation else []
 
+    def _address(self, who: Who, source: str) -> Operation:
+        """An address once more: until the merge it was another profile's, which refused it."""
+        profile = profile_of(who, self.view)
+        attributes = {"email": profile.email}
+        return Operation("identify", dict((who,)), profile.sent, attributes, sources=(source,))
+
     def _known(self, who: Who) -> whom.Known | None:
         """What memory knows of whoever goes by an identifier."""
         final = identity.follow(who, self.view)
@@ -321,12 +345,15 @@ class _Batch:
             email=final[1] if final[0] == "email" else profile.email,
             phone=final[1] if final[0] == "phone" else None,
             orders=tuple(profile.orders),
+            gone=identity.is_gone(who, self.view),
         )
 
     def _identify(self, entry: Entry, found: Contacts) -> Identity:
         who = identity.identify(entry, found, self.view, self.policy.identify_by)
         if who.merged:
             self.merges.append((who.who, who.merged, entry.id))
+        if who.replaces:
+            self.replaced[who.who] = entry.id
         if who.problem:
             self._count(f"left_out:{who.problem}")
         self._own(entry, {**found, who.who[0]: who.who[1]})
@@ -432,6 +459,7 @@ class _Batch:
             identifies += self._said(who, picture)
             events += [_event(event, who, entry.id) for event, entry in picture.events]
         merges = [_merge(kept, gone, self.now, source) for kept, gone, source in self.merges]
+        merges += [self._address(who, source) for who, source in self.replaced.items()]
         told = (*events, *(one for one in self.closed if one.action == "event"))
         late = sum(event.timestamp < self.now - LATE_SECONDS for event in told)
         owners = {ref: owner for ref, owner in self.owners.items() if self.memory.get(ref) != owner}

@@ -105,6 +105,11 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "changing it makes the adapter forget whom it knows by them",
     ),
     Variable("MAX_BODY_BYTES", str(8 * MIB), "largest webhook body that is read, in bytes"),
+    Variable(
+        "CONSOLE_PASSWORD",
+        "",
+        "password of /console/; unset: it is there for this machine alone (loopback)",
+    ),
     Variable("PORT", "8000", "TCP port that the web process listens on"),
     Variable("WEB_CONCURRENCY", "2", "web processes"),
     Variable("LOG_LEVEL", "INFO", "least severe level that is logged: " + ", ".join(LOG_LEVELS)),
@@ -130,6 +135,12 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "RETENTION_BYTES",
         str(256 * MIB),
         "bytes that may be kept so at the most (also as 256MiB or 1GB), the oldest go first",
+    ),
+    Variable(
+        "ALERT_WEBHOOK_URL",
+        "",
+        'address that alerts are sent to as {"text": ...}, a Slack incoming webhook for one; '
+        "unset: they are in the worker's log alone",
     ),
     Variable("ADAPTER_DATA_DIR", ".adapter", "directory that the embedded Redis keeps its data in"),
 )
@@ -162,6 +173,7 @@ class Settings:
     hash_secret: str = field(default="", repr=False)
     placeholder_emails: frozenset[str] = frozenset()
     max_body_bytes: int = 8 * MIB
+    console_password: str | None = field(default=None, repr=False)
     port: int = 8000
     web_concurrency: int = 2
     log_level: str = "INFO"
@@ -169,6 +181,7 @@ class Settings:
     dry_run: bool = False
     retention_hours: float = 72.0
     retention_bytes: int = 256 * MIB
+    alert_webhook_url: str | None = field(default=None, repr=False)
     data_dir: Path = Path(".adapter")
 
     @classmethod
@@ -204,6 +217,7 @@ class Settings:
             hash_secret=read.text("HASH_SECRET") or "",
             placeholder_emails=read.emails("PLACEHOLDER_EMAILS"),
             max_body_bytes=read.integer("MAX_BODY_BYTES", 8 * MIB, 1024, 1024 * MIB),
+            console_password=read.text("CONSOLE_PASSWORD"),
             port=read.integer("PORT", 8000, 1, 65_535),
             web_concurrency=read.integer("WEB_CONCURRENCY", 2, 1, 256),
             log_level=read.choice("LOG_LEVEL", "INFO", LOG_LEVELS),
@@ -211,6 +225,7 @@ class Settings:
             dry_run=dry_run,
             retention_hours=read.number("RETENTION_HOURS", 72.0),
             retention_bytes=read.size("RETENTION_BYTES", 256 * MIB, 1024, 2**50),
+            alert_webhook_url=read.webhook_url("ALERT_WEBHOOK_URL"),
             data_dir=Path(read.text("ADAPTER_DATA_DIR") or ".adapter"),
         )
         if "secrets" in need:
@@ -346,6 +361,20 @@ class _Reader:
                 "without user, query and fragment."
             )
         return text.rstrip("/")
+
+    def webhook_url(self, name: str) -> str | None:
+        """An address with a path that is a secret: no message repeats it."""
+        text = self.text(name)
+        if text is None:
+            return None
+        try:
+            url = urlsplit(text)
+            sound = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+        except ValueError:
+            sound = False
+        if not sound or re.search(r"\s", text):
+            self.problems.append(f"{name} must be an http:// or https:// address.")
+        return text
 
     def platforms(self, suffix: str) -> dict[str, str]:
         """Platform in lower case ─▶ name of its variable that ends in `suffix` and is not blank."""

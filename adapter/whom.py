@@ -28,7 +28,7 @@ class Known:
     `sent` is the identifier under which they were sent to the destination, earlier or in this very
     batch; None: never. `ids` are all that they go by: the shop's own, the platform's, those of
     people merged into them. `email` is the address that they hold; `orders` and `tokens` are what
-    is remembered as theirs.
+    is remembered as theirs. `gone` says that whoever was looked up was merged into them.
     """
 
     sent: Who | None = None
@@ -37,6 +37,7 @@ class Known:
     phone: str | None = None
     orders: tuple[str, ...] = ()
     tokens: tuple[str, ...] = ()
+    gone: bool = False
 
 
 Lookup = Callable[[Who], Known | None]

@@ -20,10 +20,12 @@ from rq import Queue, SimpleWorker, get_current_job
 from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
 
-from adapter.app import build_office, look_for_garbage_seldom, worker_redis
+from adapter.app import build_office, look_for_garbage_seldom, mappings_layers, worker_redis
 from adapter.errors import StoreError
 from adapter.flush import Office, flush
+from adapter.herald import Herald
 from adapter.jobs import QUEUE
+from adapter.lookout import EVERY_SECONDS, Lookout, load_rules
 from adapter.settings import Settings
 from adapter.store.connection import connect
 from adapter.store.mode import SIGN_SECONDS, Signs
@@ -91,10 +93,14 @@ def run(settings: Settings) -> int:
         hours=settings.retention_hours,
         most_bytes=settings.retention_bytes,
     )
+    url = settings.alert_webhook_url
+    rules = load_rules(mappings_layers(settings))
+    lookout = Lookout(redis, office.workspace, rules, Herald(url) if url else None)
     watches = {
         "sweep": lambda: _sweep(office, signs),
         "purge": lambda: _purge(office),
         "room": lambda: _make_room(office, room),
+        "alerts": lambda: _look_out(office, lookout),
     }
     for name, watch in watches.items():
         threading.Thread(target=watch, name=name, daemon=True).start()
@@ -145,6 +151,19 @@ def _make_room(office: Office, room: Room) -> None:
     while not office.stop.wait(ROOM_SECONDS):
         with suppress(StoreError):
             room.make()
+
+
+def _look_out(office: Office, lookout: Lookout) -> None:
+    """See whether somebody must be told. A thread of its own: whom it tells may be slow."""
+    seconds = 0.0
+    while not office.stop.wait(seconds):
+        seconds = EVERY_SECONDS
+        try:
+            lookout.look()
+        except StoreError:
+            continue
+        except Exception:  # noqa: BLE001 - a fault in one look must not end all others
+            _log.exception("alerts not judged")
 
 
 def _sweep(office: Office, signs: Signs) -> None:

@@ -17,7 +17,17 @@ from pathlib import Path
 
 from bench.tables import Result, header
 
-SUBJECTS = ("mapping", "intake", "drain", "latency", "memory")
+SUBJECTS = (
+    "mapping",
+    "stages",
+    "intake",
+    "drain",
+    "burst",
+    "latency",
+    "memory",
+    "endurance",
+    "growth",
+)
 
 
 def main() -> int:

@@ -25,13 +25,15 @@ SHOP = "lovelace-coffee.myshopify.com"
 SECRET = "a secret for measuring"
 
 _TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d-04:00"
+_TOTALS = ("total_price", "subtotal_price", "total_tax", "total_line_items_price")
 
 
 class Orders:
     """As many different orders as are asked for, each of another customer.
 
-    Every distinct time of the fixture becomes another one as well: what is computed from a body
-    must not come out of a cache that real webhooks would miss.
+    Every distinct time of the fixture becomes another one as well, and every total: what is
+    computed from a body must not come out of a cache that real webhooks would miss. Prices stay: a
+    shop's products cost the same in every order.
     """
 
     def __init__(self, fixture: str, first: int = 0) -> None:
@@ -47,10 +49,11 @@ class Orders:
             order["checkout_token"]: "checkout",
             order["customer"]["email"]: "email",
         }
-        known = "|".join(re.escape(name) for name in self._names)
+        self._totals = {f'"{order[name]}"': float(order[name]) for name in _TOTALS if name in order}
+        known = "|".join(re.escape(name) for name in (*self._names, *self._totals))
         pieces = re.split(f"({known}|{_TIME})", text)
         self._texts, self._holes = pieces[0::2], pieces[1::2]
-        moments = sorted({hole for hole in self._holes if hole not in self._names})
+        moments = sorted({hole for hole in self._holes if re.fullmatch(_TIME, hole)})
         self._moments = {hole: place for place, hole in enumerate(moments)}
 
     def body(self, number: int) -> bytes:
@@ -68,6 +71,8 @@ class Orders:
             # The moments keep their order; no two orders share one.
             moment = datetime.fromtimestamp(self._now - n * 7 - 7 + place % 7, UTC)
             found[hole] = moment.isoformat(timespec="seconds")
+        for hole, total in self._totals.items():
+            found[hole] = f'"{total + n * 37 % 9_000 / 100:.2f}"'
         parts = [self._texts[0]]
         for hole, text in zip(self._holes, self._texts[1:], strict=True):
             parts += (found[hole], text)

@@ -1,12 +1,15 @@
 """Draining: one worker process against an API that takes 50 ms, and one that takes no time.
 
-The ceiling is what batches of 500 KB allow at 50 ms each, with operations as large as they really
-were in the run. The naive ways send one event a job: they are held to the same API, on fewer jobs.
+The floor is a loop that reads a stream and posts the very operations that the adapter made (see
+bench/loop.py), as many at a time; adapter and floor take turns. The ceiling is what batches of
+500 KB allow at 50 ms each, with operations as large as they really were. The naive ways send one
+event a job: they are held to the same API, on fewer jobs.
 """
 
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -14,23 +17,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import requests
-from redis import Redis
 from rq import Queue
 
 from adapter.app import WORKSPACE
 from adapter.destinations.track import REQUEST_BYTES
-from adapter.jobs import flush_job
-from adapter.mapping import load, parse_body
-from adapter.store.outbox import Outbox
 from bench import naive
-from bench.bodies import LARGE, MAPPINGS, SMALL, Orders
+from bench.bodies import LARGE, ROOT, SMALL, Orders
+from bench.filling import fill, items, outbox, told
 from bench.processes import Place, cpu_seconds, free_port, place
 from bench.stand_in import StandIn
 from bench.tables import Figure, Goal, Result, Table, percent, rate
 
 DELAY = 0.05
-GOAL_SHARE = 0.60
+GOAL_OF_LOOP = 0.70
 PATIENCE_SECONDS = 120.0
+LOOP = "loop"
 OUTBOX = f"adapter:{WORKSPACE}:outbox"
 SIZES = {LARGE: "13 kB orders", SMALL: "3 kB orders"}
 NAIVE_WORKERS = {
@@ -59,7 +60,7 @@ def run(*, quick: bool) -> Result:
     rounds = 2 if quick else 5
     counts = {LARGE: 1500, SMALL: 2000} if quick else {LARGE: 3000, SMALL: 6000}
     jobs = (12, 4) if quick else (60, 25)
-    delays = (DELAY,) if quick else (DELAY, 0.0)
+    delays = (DELAY, 0.0)
     result = Result("draining: one worker process, operations a second")
     table = Table(
         f"entries that wait in the outbox: {counts[LARGE]:,} large or {counts[SMALL]:,} small",
@@ -67,20 +68,21 @@ def run(*, quick: bool) -> Result:
     )
     with place() as where:
         for fixture, count in counts.items():
-            _fill(where, fixture, count)
+            fill(where.redis, fixture, count)
+            where.redis.copy(OUTBOX, fixture, destination_db="1")
+            where.redis.flushdb()
         with StandIn() as api, where.worker(api.url) as worker:
             for fixture, size in SIZES.items():
+                most = _operations_of(where, worker.pid, fixture, api)
                 for delay in delays:
                     api.delay = delay
-                    found = [_drain(where, worker.pid, fixture, api) for _ in range(rounds)]
-                    name = f"adapter, {size}, {delay * 1000:.0f} ms"
-                    _add(table, result, name, found, ceiling=bool(delay))
-                    if delay:
-                        shares = Figure.of(
-                            each.operations / each.seconds / each.ceiling for each in found
-                        )
-                        what = f"share of the ceiling, {size}, 50 ms"
-                        result.goals.append(Goal(what, shares, GOAL_SHARE, False, percent))
+                    found, loops = [], []
+                    for _ in range(rounds):
+                        found.append(_drain(where, worker.pid, fixture, api))
+                        loops.append(2 * counts[fixture] / _loop(where, fixture, api, most))
+                    name = f"{size}, {delay * 1000:.0f} ms"
+                    _add(table, result, f"adapter, {name}", found, ceiling=bool(delay))
+                    _add_loop(table, result, name, found, Figure.of(loops))
         with _sandbox(where) as url, where.worker(url) as worker:
             found = [_drain(where, worker.pid, LARGE, url) for _ in range(1 if quick else 3)]
             _add(table, result, "adapter, 13 kB orders, 50 ms, sandbox", found, ceiling=True)
@@ -101,19 +103,34 @@ def run(*, quick: bool) -> Result:
     return result
 
 
-def _outbox(redis: Redis) -> Outbox:
-    return Outbox(redis, WORKSPACE, flush_job(WORKSPACE))
+def _operations_of(where: Place, worker: int, fixture: str, api: StandIn) -> int:
+    """Put what the adapter sends into a stream for the loop; how many went in one request."""
+    api.delay, api.kept = 0.0, []
+    _drain(where, worker, fixture, api)
+    bodies, api.kept = api.kept, None
+    with where.aside.pipeline(transaction=False) as pipe:
+        for body in bodies:
+            for operation in items(body):
+                pipe.xadd(LOOP + fixture, {"o": operation})
+            pipe.execute()
+    return max(len(items(body)) for body in bodies)
 
 
-def _fill(where: Place, fixture: str, count: int) -> None:
-    """Take so many orders in, as the web process does, and put the outbox aside."""
-    mappings, orders = load(MAPPINGS), Orders(fixture)
-    outbox = _outbox(where.redis)
-    for number in range(count):
-        raw = orders.body(number)
-        outbox.accept(mappings.apply(orders.delivery(), parse_body(raw)), raw)
-    where.redis.copy(OUTBOX, fixture, destination_db=1)
-    where.redis.flushdb()
+def _loop(where: Place, fixture: str, api: StandIn, most: int) -> float:
+    """Seconds that the bare loop takes for the same operations."""
+    where.aside.copy(LOOP + fixture, LOOP, destination_db="1", replace=True)
+    arguments = {"redis": where.aside_url, "stream": LOOP, "api": api.url, "most": most}
+    argv = [sys.executable, "-m", "bench.loop"]
+    with subprocess.Popen(
+        argv, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for line in (json.dumps(arguments), "begin"):
+            process.stdin.write(line + "\n")
+            process.stdin.flush()
+            said = process.stdout.readline()
+        return float(said)
 
 
 def _drain(where: Place, worker: int, fixture: str, api: StandIn | str) -> Drained:
@@ -122,7 +139,7 @@ def _drain(where: Place, worker: int, fixture: str, api: StandIn | str) -> Drain
     if left := redis.keys("adapter:*:owner:*"):
         redis.delete(*left)
     expected = 2 * aside.xlen(fixture)
-    before = _operations(redis)
+    before = told(redis)
     if isinstance(api, StandIn):
         api.clear()
     else:
@@ -130,17 +147,17 @@ def _drain(where: Place, worker: int, fixture: str, api: StandIn | str) -> Drain
         fault = [{"delay": DELAY, "times": -1}]
         requests.post(f"{api}/_sandbox/faults", json=fault, timeout=10).raise_for_status()
     # An empty outbox is still a key.
-    aside.copy(fixture, OUTBOX, destination_db=0, replace=True)
+    aside.copy(fixture, OUTBOX, destination_db="0", replace=True)
     cpu, valkey = cpu_seconds(worker), cpu_seconds(where.server.pid)
     started = time.monotonic()
-    entries, _ = _outbox(redis).sweep()
+    entries, _ = outbox(redis).sweep()
     while redis.xlen(OUTBOX):
         if time.monotonic() - started > PATIENCE_SECONDS:
             raise TimeoutError(f"{redis.xlen(OUTBOX)} of {entries} entries are still waiting")
         time.sleep(0.005)
     seconds = time.monotonic() - started
     cpu, valkey = cpu_seconds(worker) - cpu, cpu_seconds(where.server.pid) - valkey
-    sent = _operations(redis) - before
+    sent = told(redis) - before
     if 2 * sent != expected or redis.xlen(f"adapter:{WORKSPACE}:dead"):
         raise RuntimeError(f"{sent} events were sent, not {expected // 2}")
     if isinstance(api, StandIn):
@@ -161,9 +178,12 @@ def _drain(where: Place, worker: int, fixture: str, api: StandIn | str) -> Drain
     return Drained(entries, items, posts, seconds, ceiling, cpu, valkey)
 
 
-def _operations(redis: Redis) -> int:
-    """Events sent so far, as the worker counts them."""
-    return int(redis.hget(f"adapter:{WORKSPACE}:counts", "events") or 0)
+def _add_loop(table: Table, result: Result, name: str, found: list[Drained], loops: Figure) -> None:
+    table.add(f"the bare loop, {name}", rate(loops.median / 2), loops.shown(rate), "", "", "", "")
+    result.figures[f"loop, {name}: operations a second"] = loops
+    share = Figure.of(each.operations / each.seconds for each in found).ratio(loops)
+    what = f"share of the bare loop, {name}"
+    result.goals.append(Goal(what, share, GOAL_OF_LOOP, False, percent))
 
 
 def _add(table: Table, result: Result, name: str, found: list[Drained], *, ceiling: bool) -> None:

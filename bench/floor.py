@@ -28,7 +28,7 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 def create() -> Application:
     """A bare WSGI application, as gunicorn calls it."""
     secret = os.environ["SHOPIFY_WEBHOOK_SECRET"].encode()
-    redis = Redis.from_url(os.environ["REDIS_URL"])
+    redis: Any = Redis.from_url(os.environ["REDIS_URL"])
     digest = redis.script_load(_STEP)
 
     def receive(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:

@@ -1,8 +1,8 @@
-"""The same person and event as the mapping makes of an order, written by hand for this one purpose.
+"""Person, events and money of an order as the mapping makes them, written by hand for that alone.
 
 As somebody would who knows the payload and wants it fast: no coercion beyond what the output needs,
-nothing is checked, nothing is left out knowingly. It is what the engine's convenience is held
-against.
+and nothing is checked. It makes the same of every order among the fixtures (tests/test_bench.py),
+and is what the engine's convenience is held against.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from adapter.ulid import event_ulid
 
 Json = Any
 
-_SOURCES = {
+_SOURCES: dict[Json, str] = {
     "web": "web",
     "pos": "pos",
     "iphone": "pos",
@@ -24,7 +24,8 @@ _SOURCES = {
     "subscription_contract": "subscription",
     "subscription_contract_checkout_one": "subscription",
 }
-_CONSENT = {"subscribed": True, "unsubscribed": False}
+_RENEWALS = ("subscription_contract", "subscription_contract_checkout_one")
+_CONSENT: dict[Json, bool] = {"subscribed": True, "unsubscribed": False}
 _FLAT = {
     "skus": "sku",
     "product_ids": "product_id",
@@ -35,76 +36,180 @@ _FLAT = {
 }
 
 
-def order(body: Json, platform: str, shop: str, version: int) -> tuple[Json, Json]:
-    """The person and the event order_completed, as plain JSON."""
+def order(
+    body: Json, platform: str, shop: str, version: int, triggered_at: float | None
+) -> tuple[Json, list[Json], Json]:
+    """The person, the events and the ledger's part, as plain JSON."""
     customer = body.get("customer") or {}
     billing = body.get("billing_address") or {}
     address = customer.get("default_address") or {}
     cart = body["cart_token"].partition("?")[0] if body.get("cart_token") else None
     checkout = body.get("checkout_token") or _text(body.get("checkout_id"))
+    email = customer.get("email") or body.get("email") or body.get("contact_email")
+    as_of = _time(body["updated_at"])
     person = {
         "id": _text(customer.get("id")),
-        "email": (customer.get("email") or body.get("email") or body["contact_email"]).lower(),
+        "email": email.lower() if email else None,
         "phone": customer.get("phone") or body.get("phone"),
         "anonymous_id": _note(body, "_cioanonid"),
-        "as_of": _time(body["updated_at"]),
+        "as_of": as_of,
         "tokens": _present({"cart": cart, "checkout": checkout}),
         "attributes": _person_attributes(body, customer, billing, address),
         **_seldom(body, customer, billing, address),
     }
     order_id = str(body["id"])
-    ulid = event_ulid(platform, shop, "order_completed", order_id)
-    items = [_item(line) for line in body["line_items"]]
+    bought = _time(body.get("processed_at") or body["created_at"])
+    money = _ledger(body, order_id, as_of, bought, triggered_at)
+
+    def event(name: str, at: int, properties: Json) -> Json:
+        ulid = event_ulid(platform, shop, name, order_id)
+        properties["event_id"] = ulid
+        properties["source_platform"] = platform
+        properties["shop"] = shop
+        properties["schema_version"] = version
+        return {
+            "name": name,
+            "key": order_id,
+            "id": ulid,
+            "timestamp": at,
+            "properties": _present(properties),
+        }
+
+    if body["cancelled_at"]:
+        canceled = _canceled(body, order_id, cart)
+        return person, [event("order_canceled", _time(body["cancelled_at"]), canceled)], money
+    events = [event("order_completed", bought, _completed(body, order_id, cart, checkout))]
+    if body.get("fulfillment_status") == "fulfilled":
+        at = [each["created_at"] for each in body["fulfillments"] if each["status"] == "success"]
+        when = _time(at[-1]) if at else _time(body["closed_at"]) if body["closed_at"] else bought
+        sent = [
+            line for line in body["line_items"] if line.get("fulfillment_status") == "fulfilled"
+        ]
+        fulfilled = {"order_id": order_id, **_items(sent or body["line_items"], count=False)}
+        events.append(event("order_fulfilled", when, fulfilled))
+    return person, events, money
+
+
+def _completed(body: Json, order_id: str, cart: str | None, checkout: str | None) -> Json:
     codes = [code["code"] for code in body["discount_codes"] if code["code"]]
     landing = body.get("landing_site")
     campaign = dict(parse_qsl(landing.partition("?")[2])) if landing else {}
-    properties = _present(
-        {
-            "order_id": order_id,
-            "order_name": body["name"],
-            "cart_id": cart,
-            "checkout_id": checkout,
-            "revenue": _money(body["total_price"]),
-            "subtotal": _money(body["subtotal_price"]),
-            "shipping": _money(body["total_shipping_price_set"]["shop_money"]["amount"]),
-            "tax": _money(body["total_tax"]),
-            "discount_amount": _money(body["total_discounts"]),
-            "discount_code": codes[0] if codes else None,
-            "discount_codes": codes or None,
-            "currency": body["currency"],
-            "presentment_currency": body["presentment_currency"],
-            "presentment_value": _money(body["total_price_set"]["presentment_money"]["amount"]),
-            "items": items,
-            "item_count": sum(item["quantity"] for item in items),
-            "financial_status": body["financial_status"],
-            "payment_gateway": ", ".join(body["payment_gateway_names"]),
-            "source": _SOURCES.get(body["source_name"], "app"),
-            "shipping_country": (body.get("shipping_address") or {}).get("country_code"),
-            "locale": body["customer_locale"],
-            "landing_site": landing,
-            "referring_site": body["referring_site"],
-            "utm_source": campaign.get("utm_source"),
-            "utm_medium": campaign.get("utm_medium"),
-            "utm_campaign": campaign.get("utm_campaign"),
-            "order_status_url": body["order_status_url"],
-            "event_id": ulid,
-            "source_platform": platform,
-            "shop": shop,
-            "schema_version": version,
-        }
-    )
+    return {
+        "order_id": order_id,
+        "order_name": body["name"],
+        "cart_id": cart,
+        "checkout_id": checkout,
+        "revenue": _money(body["total_price"]),
+        "subtotal": _money(body["subtotal_price"]),
+        "shipping": _money(body["total_shipping_price_set"]["shop_money"]["amount"]),
+        "tax": _money(body["total_tax"]),
+        "discount_amount": _money(body["total_discounts"]),
+        "discount_code": codes[0] if codes else None,
+        "discount_codes": codes or None,
+        "currency": body["currency"],
+        "presentment_currency": body["presentment_currency"],
+        "presentment_value": _money(body["total_price_set"]["presentment_money"]["amount"]),
+        **_items(body["line_items"]),
+        "has_subscription": _is_subscription(body),
+        "financial_status": body["financial_status"],
+        "payment_gateway": ", ".join(body["payment_gateway_names"]),
+        "source": _SOURCES.get(body["source_name"], "app"),
+        "shipping_country": (body.get("shipping_address") or {}).get("country_code"),
+        "locale": body["customer_locale"],
+        "landing_site": landing,
+        "referring_site": body["referring_site"],
+        "utm_source": campaign.get("utm_source"),
+        "utm_medium": campaign.get("utm_medium"),
+        "utm_campaign": campaign.get("utm_campaign"),
+        "order_status_url": body["order_status_url"],
+    }
+
+
+def _canceled(body: Json, order_id: str, cart: str | None) -> Json:
+    return {
+        "order_id": order_id,
+        "cart_id": cart,
+        "cancel_reason": body["cancel_reason"],
+        "revenue": _money(body["total_price"]),
+        "currency": body["currency"],
+        **_items(body["line_items"], count=False),
+    }
+
+
+def _items(lines: Json, *, count: bool = True) -> Json:
+    """The items, how many they are, and the lists of what is in them."""
+    items = [_item(line) for line in lines]
+    found = {"items": items}
+    if count:
+        found["item_count"] = sum(item["quantity"] for item in items)
     for name, key in _FLAT.items():
         values = [item[key] for item in items if key in item]
         if values:
-            properties[name] = values
-    event = {
-        "name": "order_completed",
-        "key": order_id,
-        "id": ulid,
-        "timestamp": _time(body["processed_at"]),
-        "properties": properties,
+            found[name] = values
+    return found
+
+
+def _is_subscription(body: Json) -> bool | None:
+    if body["source_name"] in _RENEWALS:
+        return True
+    return True if any(line.get("selling_plan_allocation") for line in body["line_items"]) else None
+
+
+def _ledger(body: Json, order_id: str, as_of: int, bought: int, triggered_at: float | None) -> Json:
+    money = {
+        "order": order_id,
+        "as_of": as_of,
+        "triggered_at": triggered_at,
+        "at": bought,
+        "currency": body["currency"],
+        "total": _money(body["total_price"]),
     }
-    return person, event
+    if cards := [line for line in body["line_items"] if line["gift_card"]]:
+        money["gift_cards"] = round(sum(map(_worth, cards)), 2)
+    if body["cancelled_at"]:
+        money["cancelled"] = True
+    if body["presentment_currency"] != body["currency"]:
+        money["presentment_currency"] = body["presentment_currency"]
+        money["presentment_total"] = _money(body["total_price_set"]["presentment_money"]["amount"])
+    if refunds := body.get("refunds"):
+        paid = _money(body["total_shipping_price_set"]["shop_money"]["amount"])
+        left = _money(body["current_shipping_price_set"]["shop_money"]["amount"])
+        if paid > left:
+            money["shipping_off"] = round(paid - left, 2)
+        money["refunds"] = [_refund(refund, body["taxes_included"]) for refund in refunds]
+    money["value"] = _money(body.get("current_total_price") or body["total_price"])
+    return {name: value for name, value in money.items() if value or name == "value"}
+
+
+def _worth(line: Json) -> float:
+    left, bought = line.get("current_quantity", line["quantity"]), line["quantity"]
+    discount = _discount(line) * left / bought if bought else 0
+    return float(_money(line["price"]) * left - discount)
+
+
+def _refund(refund: Json, taxes_included: bool) -> Json:
+    moved = [
+        each
+        for each in refund["transactions"]
+        if each["kind"] == "refund" and each["status"] == "success"
+    ]
+    lines = seen = 0.0
+    for line in refund["refund_line_items"]:
+        sets = (
+            [line["subtotal_set"]]
+            if taxes_included
+            else [line["subtotal_set"], line["total_tax_set"]]
+        )
+        lines += sum(float(each["shop_money"]["amount"]) for each in sets)
+        seen += sum(float(each["presentment_money"]["amount"]) for each in sets)
+    found = {
+        "id": str(refund["id"]),
+        "amount": round(sum(float(each["amount"]) for each in moved), 2),
+        "currency": moved[0]["currency"] if moved else None,
+        "lines": round(lines, 2),
+        "presentment_lines": round(seen, 2),
+    }
+    return {name: value for name, value in found.items() if value}
 
 
 def _person_attributes(body: Json, customer: Json, billing: Json, address: Json) -> Json:
@@ -118,7 +223,7 @@ def _person_attributes(body: Json, customer: Json, billing: Json, address: Json)
         {
             "first_name": customer.get("first_name") or billing.get("first_name"),
             "last_name": customer.get("last_name") or billing.get("last_name"),
-            "created_at": _time(customer["created_at"]) if customer else None,
+            "created_at": _maybe_time(customer.get("created_at")),
             "country": address.get("country_code") or billing.get("country_code"),
             "city": address.get("city") or billing.get("city"),
             "language": body["customer_locale"],
@@ -128,6 +233,11 @@ def _person_attributes(body: Json, customer: Json, billing: Json, address: Json)
             "sms_opt_in": _CONSENT.get(sms.get("state")),
             "email_consent_state": email.get("state"),
             "sms_consent_state": sms.get("state"),
+            "email_consent_at": _maybe_time(email.get("consent_updated_at")),
+            "sms_consent_at": _maybe_time(sms.get("consent_updated_at")),
+            "orders_count": customer.get("orders_count"),
+            "lifetime_value": _money(spent) if (spent := customer.get("total_spent")) else None,
+            "last_order_id": _text(customer.get("last_order_id")),
         }
     )
 
@@ -145,10 +255,10 @@ def _seldom(body: Json, customer: Json, billing: Json, address: Json) -> Json:
         if typed and not own
     ]
     made = _time(body["created_at"])
-    came = _time(customer["created_at"]) if customer.get("created_at") else None
+    came = _maybe_time(customer.get("created_at"))
     email = (customer.get("email_marketing_consent") or {}).get("consent_updated_at")
     sms = (customer.get("sms_marketing_consent") or {}).get("consent_updated_at")
-    at_email, at_sms = (_time(each) if each else None for each in (email, sms))
+    at_email, at_sms = _maybe_time(email), _maybe_time(sms)
     times = {
         "accepts_marketing": at_email or made,
         "email_consent_state": at_email or came,
@@ -159,24 +269,33 @@ def _seldom(body: Json, customer: Json, billing: Json, address: Json) -> Json:
 
 
 def _item(line: Json) -> Json:
-    discounts = line["discount_allocations"]
-    amount = sum(float(each["amount"]) for each in discounts) if discounts else None
-    price = _money(line["price"])
-    discount = _money(line["total_discount"] if amount is None else amount)
-    return _present(
-        {
-            "product_id": _text(line["product_id"]),
-            "variant_id": _text(line["variant_id"]),
-            "sku": line["sku"],
-            "name": line["title"],
-            "variant_name": line["variant_title"],
-            "vendor": line["vendor"],
-            "quantity": line["quantity"],
-            "price": price,
-            "discount_amount": discount,
-            "line_total": round(price * line["quantity"] - discount, 2),
-            "presentment_price": _money(line["price_set"]["presentment_money"]["amount"]),
-        }
+    price, discount = _money(line["price"]), _discount(line)
+    found = {
+        "product_id": _text(line["product_id"]),
+        "variant_id": _text(line["variant_id"]),
+        "sku": line["sku"],
+        "name": line["title"],
+        "variant_name": line["variant_title"],
+        "vendor": line["vendor"],
+        "quantity": line["quantity"],
+        "price": price,
+        "discount_amount": discount,
+        "line_total": round(price * line["quantity"] - discount, 2),
+        "presentment_price": _money(line["price_set"]["presentment_money"]["amount"]),
+    }
+    if plan := line.get("selling_plan_allocation"):
+        found["is_subscription"] = True
+        found["selling_plan"] = plan["selling_plan"]["name"]
+    return _present(found)
+
+
+def _discount(line: Json) -> float:
+    """A line's share of every discount; of a manual one alone where there are no shares."""
+    shares = line["discount_allocations"]
+    return (
+        round(sum(float(each["amount"]) for each in shares), 2)
+        if shares
+        else _money(line["total_discount"])
     )
 
 
@@ -198,3 +317,7 @@ def _money(value: Json) -> float:
 
 def _time(value: str) -> int:
     return int(datetime.fromisoformat(value).timestamp())
+
+
+def _maybe_time(value: str | None) -> int | None:
+    return _time(value) if value else None

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import selectors
+import signal
 import socket
 import subprocess
 import sys
@@ -45,9 +46,22 @@ class Load:
 
 
 class Generator:
-    """A generator process for one round; `begin` when all is ready."""
+    """A generator process for one round, of orders of one fixture; `begin` when all is ready.
 
-    def __init__(self, port: int, seconds: float, first: int, connections: int, pace: float = 0):
+    With `most` no more webhooks are sent than that.
+    """
+
+    def __init__(
+        self,
+        port: int,
+        seconds: float,
+        first: int,
+        connections: int,
+        pace: float = 0,
+        *,
+        fixture: str = SMALL,
+        most: int = 0,
+    ) -> None:
         self._popen = subprocess.Popen(
             [sys.executable, "-m", "bench.load"],
             cwd=ROOT,
@@ -61,6 +75,8 @@ class Generator:
             "first": first,
             "connections": connections,
             "pace": pace,
+            "fixture": fixture,
+            "most": most,
         }
         self._write(json.dumps(arguments))
         self._expect("ready")
@@ -69,6 +85,11 @@ class Generator:
         """Warms up, then says when the measuring starts."""
         self._write("begin")
         self._expect("measuring")
+
+    def stop(self) -> Load:
+        """End the round now."""
+        self._popen.send_signal(signal.SIGUSR1)
+        return self.result()
 
     def result(self) -> Load:
         """Blocks until the round is over. RuntimeError when anything but 200 and 503 came."""
@@ -137,6 +158,7 @@ class _Loop:
             self._selector.register(connection.sock, selectors.EVENT_READ, connection)
             self._idle.append(connection)
         self._busy = 0
+        self.stopped = False
         self.latencies: list[float] = []
         self.failed: Counter[str] = Counter()
 
@@ -149,6 +171,8 @@ class _Loop:
         due, every = begun, 1 / pace if pace else 0.0
         while True:
             now = clock()
+            if self.stopped:
+                requests.clear()
             while idle and requests and now < until and now >= due:
                 connection = idle.popleft()
                 connection.begun = due if pace else now
@@ -181,9 +205,9 @@ class _Loop:
 def _main() -> None:
     arguments: dict[str, Any] = json.loads(sys.stdin.readline())
     seconds, pace = arguments["seconds"], arguments["pace"]
-    orders = Orders(SMALL, arguments["first"])
+    orders = Orders(arguments["fixture"], arguments["first"])
     platform = shopify()
-    count = round(seconds * (pace or MOST_A_SECOND)) + WARM_UP
+    count = (arguments["most"] or round(seconds * (pace or MOST_A_SECOND))) + WARM_UP
     requests: deque[bytes] = deque()
     for number in range(count):
         raw = orders.body(number)
@@ -195,6 +219,7 @@ def _main() -> None:
     first = deque(requests.popleft() for _ in range(WARM_UP))
     loop.run(first, PATIENCE_SECONDS, 0.0)
     loop.latencies.clear()
+    signal.signal(signal.SIGUSR1, lambda *_: setattr(loop, "stopped", True))
     print("measuring", flush=True)
     cpu = time.process_time()
     took = loop.run(requests, seconds, pace)

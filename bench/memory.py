@@ -12,8 +12,10 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from redis import Redis
+from rq import Queue
 
 from adapter.app import WORKSPACE
 from adapter.destinations import DESTINATIONS
@@ -26,6 +28,7 @@ from adapter.resolver import Policy
 from adapter.store import refs
 from adapter.store.outbox import Outbox
 from adapter.transport import Transport
+from bench import naive
 from bench.bodies import FIXTURES, LARGE, MAPPINGS, SMALL, Orders
 from bench.processes import place
 from bench.tables import Figure, Result, Table
@@ -54,13 +57,56 @@ def run(*, quick: bool) -> Result:
     with place() as where:
         store = _Store(where.redis)
         bytes_of = _measure(store, count)
+        naive_of = _naive(where.redis, store, count)
     table = Table(f"{count:,} of each", ("what", "bytes"))
     for name, value in bytes_of.items():
         table.add(name, f"{value:,.0f}")
         result.figures[name] = Figure.of([value])
     table.notes.append("MEMORY USAGE with its name, and its share of the tables that hold all keys")
-    result.tables += [table, needs(bytes_of)]
+    result.tables += [table, _beside(bytes_of, naive_of), needs(bytes_of)]
+    result.figures |= {name: Figure.of([value]) for name, value in naive_of.items()}
     return result
+
+
+def _beside(bytes_of: Mapping[str, float], naive_of: Mapping[str, float]) -> Table:
+    """What waits, what is dead and what is known here, beside the naive way's."""
+    table = Table("beside a naive RQ job, bytes", ("what", "3 kB order", "13 kB order"))
+    rows = {
+        "pending: entry in the outbox": "entry in the outbox, {} order",
+        "the body, kept and compressed": "body kept, {} order",
+        "dead letter, one of two an order": "dead letter, {} order",
+        "naive: queued job": "naive queued job, {} order",
+    }
+    both = {**bytes_of, **naive_of}
+    for what, name in rows.items():
+        table.add(what, *(f"{both[name.format(size)]:,.0f}" for size in ("3 kB", "13 kB")))
+    for what, name in (
+        ("delivery id, 48 h", "delivery id"),
+        ("naive: delivery id, 48 h", "naive delivery id"),
+    ):
+        table.add(what, *([f"{both[name]:,.0f}"] * 2))
+    table.notes.append("a dead letter holds its delivery's body as well, for it may be replayed")
+    return table
+
+
+def _naive(redis: Redis, store: _Store, count: int) -> dict[str, float]:
+    """Bytes of what the naive receiver leaves in Redis for one order. Empties Redis first."""
+    found = {}
+    for fixture, size in ((SMALL, "3 kB"), (LARGE, "13 kB")):
+        orders = Orders(fixture)
+        redis.flushall()
+        queue = Queue(naive.QUEUE, connection=redis)
+        queue.enqueue(naive.deliver, orders.topic, {})
+        before = store.used()
+        for number in range(count):
+            queue.enqueue(naive.deliver, orders.topic, json.loads(orders.body(number)))
+        found[f"naive queued job, {size} order"] = (store.used() - before) / count
+    redis.flushall()
+    before = store.used()
+    for _ in range(count):
+        redis.set(f"seen:{Orders(SMALL).delivery().id}", 1, nx=True, ex=172_800)
+    found["naive delivery id"] = (store.used() - before) / count
+    return found
 
 
 def needs(bytes_of: Mapping[str, float]) -> Table:
@@ -75,6 +121,9 @@ def needs(bytes_of: Mapping[str, float]) -> Table:
         "business keys, 30 days": lambda n: n * EVENTS * 30 / 400 * bytes_of["business key"],
         "carts of nobody, 72 h": lambda n: (
             n * (CARTS - 1) * CART_BODIES * 3 / 400 * bytes_of["waiting cart body, 2 lines"]
+        ),
+        "bodies kept, 72 h or 256 MiB": lambda n: min(
+            256 * 2**20, n * WEBHOOKS * 3 / 400 * bytes_of["body kept, 3 kB order"]
         ),
         "delivery ids, 48 h": lambda n: n * WEBHOOKS * 2 / 400 * bytes_of["delivery id"],
         "an hour's outage, five times the mean": lambda n: (
@@ -117,7 +166,6 @@ def _measure(store: _Store, count: int) -> dict[str, float]:
 
     small = [(orders.delivery(), orders.body(number)) for number in numbers]
     store.take(small)
-    found["entry in the outbox, 3 kB order"] = store.usage("outbox") / count
     store.drain()
     first = store.keys()
     share = max(0.0, _beyond(store.used() - before, products, first))
@@ -169,9 +217,15 @@ def _measure(store: _Store, count: int) -> dict[str, float]:
         found[f"parked delivery with its body, {size} order"] = (
             store.usage("parked") - was
         ) / count
-    large = Orders(LARGE, first=20 * count)
-    store.take((large.delivery(), large.body(number)) for number in numbers)
-    found["entry in the outbox, 13 kB order"] = store.usage("outbox") / count
+    for fixture, size in ((LARGE, "13 kB"), (SMALL, "3 kB")):
+        orders = Orders(fixture, first=20 * count if fixture == LARGE else 30 * count)
+        kept, dead, letters = store.usage("kept"), store.usage("dead"), store.length("dead")
+        store.take((orders.delivery(), orders.body(number)) for number in numbers)
+        found[f"entry in the outbox, {size} order"] = store.usage("outbox") / count
+        found[f"body kept, {size} order"] = (store.usage("kept") - kept) / count
+        store.drain(refuse=True)
+        letters = store.length("dead") - letters
+        found[f"dead letter, {size} order"] = (store.usage("dead") - dead) / letters
     return found
 
 
@@ -206,7 +260,8 @@ class _Store:
         self._redis = redis
         self._mappings = load(MAPPINGS)
         self._outbox = Outbox(redis, WORKSPACE, flush_job(WORKSPACE), secret="a secret")
-        self._office = _office(self._outbox, self._mappings)
+        self._office = _office(self._outbox, self._mappings, _Taking("http://127.0.0.1", "", ""))
+        self._refused = _office(self._outbox, self._mappings, _Refusing("http://127.0.0.1", "", ""))
 
     def take(self, webhooks: Iterable[tuple[Delivery, bytes]]) -> None:
         for delivery, raw in webhooks:
@@ -214,12 +269,13 @@ class _Store:
             if accepted.outcome not in ("accepted", "parked"):
                 raise RuntimeError(f"{delivery.topic}: {accepted.outcome}")
 
-    def drain(self) -> None:
+    def drain(self, *, refuse: bool = False) -> None:
         """Flush until nothing is left, what is released on the way included."""
+        office = self._refused if refuse else self._office
         while self._redis.xlen(PREFIX + "outbox"):
             self._outbox.sweep()
-            lease = (self._redis.get(PREFIX + "lease") or b"").decode()
-            flush(self._office, lease.removeprefix("job:"))
+            lease: Any = self._redis.get(PREFIX + "lease") or b""
+            flush(office, lease.decode().removeprefix("job:"))
 
     def used(self) -> int:
         """Bytes of all data, once what clients and the append-only file have in hand is away."""
@@ -229,6 +285,9 @@ class _Store:
 
     def usage(self, name: str) -> int:
         return int(self._redis.memory_usage(PREFIX + name, samples=0) or 0)
+
+    def length(self, stream: str) -> int:
+        return int(self._redis.xlen(PREFIX + stream))
 
     def keys(self) -> _Keys:
         found = _Keys()
@@ -253,12 +312,22 @@ class _Taking(Transport):
         return Response(200, {}, b"{}")
 
 
-def _office(outbox: Outbox, mappings: Mappings) -> Office:
+class _Refusing(Transport):
+    """An API that takes nothing of what is in a batch."""
+
+    def send(self, request: Request, *, seconds: float = 0.0) -> Response:
+        del seconds
+        items = range(len(json.loads(request.body)["batch"]))
+        errors = [{"batch_index": n, "reason": "invalid", "field": "name"} for n in items]
+        return Response(207, {}, json.dumps({"errors": errors}).encode())
+
+
+def _office(outbox: Outbox, mappings: Mappings, transport: Transport) -> Office:
     return Office(
         workspace=WORKSPACE,
         outbox=outbox,
         destination=DESTINATIONS["track"],
-        transport=_Taking("http://127.0.0.1", "", ""),
+        transport=transport,
         policy=Policy(rules=mappings.rules, flat=mappings.schema.flat),
         names=mappings.names,
     )

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 from redis import Redis
 
-from adapter.embedded import EmbeddedRedis
+from adapter.embedded import MAXMEMORY, EmbeddedRedis
 from adapter.processes import gunicorn
 from adapter.supervisor import tethered
 from bench.bodies import ROOT, SECRET
@@ -32,7 +32,8 @@ class Place:
         self.home = home
         self.server = server
         self.redis = Redis.from_url(server.url)
-        self.aside = Redis.from_url(server.url.removesuffix("/0") + "/1")
+        self.aside_url = server.url.removesuffix("/0") + "/1"
+        self.aside = Redis.from_url(self.aside_url)
         """Another database of the same server, to put things aside in."""
 
     def environment(self, **more: str) -> dict[str, str]:
@@ -128,11 +129,11 @@ class Process:
 
 
 @contextmanager
-def place() -> Iterator[Place]:
+def place(maxmemory: str = MAXMEMORY) -> Iterator[Place]:
     """A place with a Valkey of its own, all of it gone afterwards."""
     with (
         TemporaryDirectory(prefix="adapter-bench-") as home,
-        EmbeddedRedis(Path(home), environ=_plain()) as server,
+        EmbeddedRedis(Path(home), environ=_plain(), maxmemory=maxmemory) as server,
     ):
         found = Place(Path(home), server)
         try:
@@ -177,6 +178,21 @@ def cpu_seconds(*pids: int | None) -> float:
         if int(name) in wanted or int(fields[1]) in wanted:
             ticks += int(fields[11]) + int(fields[12])
     return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def memory_bytes(*pids: int | None) -> int:
+    """What these processes and their living children hold in memory, without what is shared."""
+    wanted = {pid for pid in pids if pid}
+    total = 0
+    for path in Path("/proc").glob("[0-9]*/statm"):
+        try:
+            pages = path.read_text().split()
+            parent = int((path.parent / "stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+        if int(path.parent.name) in wanted or parent in wanted:
+            total += (int(pages[1]) - int(pages[2])) * os.sysconf("SC_PAGE_SIZE")
+    return total
 
 
 def busy_seconds() -> float:

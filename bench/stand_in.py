@@ -32,6 +32,8 @@ class StandIn:
 
     def __init__(self, delay: float = 0.0) -> None:
         self.delay = delay
+        self.kept: list[bytes] | None = None
+        """Where the bodies of POSTs go, once there is a list."""
         self._seen: list[Seen] = []
         self._arrivals: list[float] = []
         self._changed = threading.Condition()
@@ -130,6 +132,8 @@ class StandIn:
             answered = time.monotonic()
             items = body.count(_ITEM) + body.count(_SPACED)
             with self._changed:
+                if self.kept is not None:
+                    self.kept.append(bytes(body))
                 self._seen.append(Seen(arrived, answered, len(body), items))
                 self._changed.notify_all()
         return True

@@ -13,6 +13,7 @@ import click
 from adapter.app import load_profiles
 from adapter.cli import faults as carets
 from adapter.errors import Fault, MappingFileError
+from adapter.lookout import rules_in
 from adapter.mapping import consequences, coverage, declared, releases, suite
 from adapter.mapping.loader import SCHEMA_FILE, Sources, compile_sources, read_all
 from adapter.mapping.mapper import Mappings
@@ -90,6 +91,7 @@ def check(layers: Sequence[Path]) -> Checkup:
     except MappingFileError as error:
         faults += error.faults
     if mappings is not None:
+        rules_in(sources, mappings.schema.events, faults)
         if not mappings.platforms():
             faults.append(Fault(str(layers[-1]), 1, 1, "no mapping files are in it"))
         _look(found, mappings, sources, layers, faults)

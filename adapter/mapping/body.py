@@ -7,6 +7,8 @@ import re
 from decimal import Decimal
 from typing import NoReturn
 
+import msgspec
+
 from adapter.errors import MalformedError
 from adapter.model import Json
 
@@ -18,6 +20,9 @@ def _refuse(_constant: str) -> NoReturn:
     raise ValueError
 
 
+# Twice as fast, and it knows no more than JSON. What it does not take the other one takes, or says
+# where and why not.
+_FAST = msgspec.json.Decoder(float_hook=Decimal).decode
 _DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse)
 
 
@@ -34,6 +39,13 @@ def parse_json(raw: bytes, what: str) -> Json:
 
     Fractions become Decimals. Half a surrogate pair cannot be written as UTF-8 and becomes U+FFFD.
     """
+    try:
+        return _FAST(raw)
+    except (msgspec.MsgspecError, RecursionError, ValueError, ArithmeticError):
+        return _parsed(raw, what)
+
+
+def _parsed(raw: bytes, what: str) -> Json:
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:

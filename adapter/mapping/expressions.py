@@ -155,6 +155,8 @@ def _pipe(operand: Evaluate, filters: tuple[Apply, ...]) -> Evaluate:
 
 
 def _either(choices: tuple[Evaluate, ...]) -> Evaluate:
+    if len(choices) == 2:
+        return _one_or_other(*choices)
     *earlier, last = choices
 
     def evaluate(root: dict[str, Json], delivery: Delivery) -> Json:
@@ -166,6 +168,21 @@ def _either(choices: tuple[Evaluate, ...]) -> Evaluate:
             elif value is not None and not is_blank(value):
                 return value
         return last(root, delivery)
+
+    return evaluate
+
+
+def _one_or_other(first: Evaluate, second: Evaluate) -> Evaluate:
+    """`a ?? b`, as most alternatives are."""
+
+    def evaluate(root: dict[str, Json], delivery: Delivery) -> Json:
+        value = first(root, delivery)
+        if type(value) is str:
+            if value and not value.isspace():
+                return value
+        elif value is not None and not is_blank(value):
+            return value
+        return second(root, delivery)
 
     return evaluate
 
@@ -218,6 +235,8 @@ def _steps(parts: tuple[syntax.Part, ...]) -> Step:
     step = _step(parts[0])
     if len(parts) == 1:
         return _projection(None) if isinstance(parts[0], syntax.Every) else step
+    if isinstance(parts[0], syntax.Every) and len(parts) == 2 and isinstance(parts[1], syntax.Key):
+        return _values(parts[1].name)
     rest = _steps(parts[1:])
     if isinstance(parts[0], syntax.Every):
         return _projection(rest, flatten=any(isinstance(p, syntax.Every) for p in parts[1:]))
@@ -251,6 +270,18 @@ def _match(part: syntax.Match) -> Step:
             if type(each) is dict and as_text(each.get(name)) == wanted:
                 return each
         return None
+
+    return step
+
+
+def _values(name: str) -> Step:
+    """`[].name`, as most projections are."""
+
+    def step(value: Any) -> Json:
+        if type(value) is not list:
+            return None
+        found = [each.get(name) for each in value if type(each) is dict]
+        return [each for each in found if each is not None]
 
     return step
 

@@ -6,6 +6,7 @@ directories over those of earlier ones, `compile_sources` makes plans of trees.
 A directory holds, all of it optional but the contract of the lowest:
 
     schema.yml  names.yml  rules.yml      the contract, names on the way out, derived attributes
+    alerts.yml                            what is watched (not read here, see `adapter.alerts`)
     <platform>/topics.yml                 the register of its topics
     <platform>/<noun>.yml                 mapping files
     <platform>/<shop>/<noun>.yml          what differs for one shop

@@ -10,6 +10,7 @@ from adapter.errors import Fault
 from adapter.mapping.hints import closest
 from adapter.mapping.overlays import TESTS
 from adapter.mapping.sources import (
+    ALERTS_FILE,
     NAMES_FILE,
     PROFILE_FILE,
     RULES_FILE,
@@ -23,7 +24,7 @@ from adapter.mapping.sources import (
 from adapter.strictyaml import Node
 
 _DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+(:[0-9]+)?")
-_NOT_PER_SHOP = (SCHEMA_FILE, NAMES_FILE, RULES_FILE, TOPICS_FILE)
+_NOT_PER_SHOP = (SCHEMA_FILE, NAMES_FILE, RULES_FILE, ALERTS_FILE, TOPICS_FILE)
 
 
 def misplaced(upper: Sources, lower: Sources | None, faults: list[Fault]) -> None:

@@ -25,7 +25,8 @@ class Frame:
         self.left_out: list[LeftOut] = []
 
 
-class Setter(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Setter:
     """One field that a mapping sets.
 
     `path` is where problems say that it stands. `coerce` types what `evaluate` found and raises
@@ -167,21 +168,22 @@ def fill(
     """
     found = {}
     delivery = frame.delivery
-    for name, path, key, evaluate, coerce, framed, required, is_list, _ in setters:
+    for setter in setters:
         try:
-            value = evaluate(root, delivery) if key is None else root.get(key)
+            key = setter.key
+            value = setter.evaluate(root, delivery) if key is None else root.get(key)
             if value is not None:
-                value = coerce(value, frame) if framed else coerce(value)
+                value = setter.coerce(value, frame) if setter.framed else setter.coerce(value)
                 if value is not None:
-                    found[name] = value
+                    found[setter.name] = value
                     continue
         except ValueError as error:
-            if required:
-                raise FieldError(prefix + path, str(error)) from None
-            frame.left_out.append(LeftOut(prefix + path, str(error)))
+            if setter.required:
+                raise FieldError(prefix + setter.path, str(error)) from None
+            frame.left_out.append(LeftOut(prefix + setter.path, str(error)))
             continue
-        if required:
-            if not is_list:
-                raise FieldError(prefix + path, ABSENT)
-            found[name] = []
+        if setter.required:
+            if not setter.is_list:
+                raise FieldError(prefix + setter.path, ABSENT)
+            found[setter.name] = []
     return found

@@ -18,6 +18,9 @@ LINE_TOTAL = "line_total"
 _SURE = 1e9
 """Below it a float holds six decimals for sure."""
 
+_DUST = 4e-7
+"""What is nearer than that is the same in six decimals."""
+
 Framed = Callable[[Json, Frame], Json]
 
 
@@ -92,10 +95,11 @@ def _presentment(value: Json, frame: Frame) -> Json:
 def _rounded(amount: float, exponent: int | None) -> Json:
     """A calculated amount as money. Amounts have few decimals, so a float's last digits cannot turn
     the rounding."""
-    amount = round(amount, 6)
-    if exponent and abs(amount) < _SURE and round(amount, exponent) == amount:
-        return amount + 0.0  # it has no more decimals than its currency; + 0.0: no negative zero
-    return to_money(amount, exponent)
+    if exponent and abs(amount) < _SURE:
+        near = round(amount, exponent)
+        if abs(near - amount) < _DUST:
+            return near + 0.0  # it has no more decimals than its currency; + 0.0: no negative zero
+    return to_money(round(amount, 6), exponent)
 
 
 def _list(field: Field, one: Coerce, path: str) -> Framed:

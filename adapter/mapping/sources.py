@@ -12,7 +12,8 @@ from adapter.strictyaml import Node
 SCHEMA_FILE = "schema.yml"
 NAMES_FILE = "names.yml"
 RULES_FILE = "rules.yml"
-TOP_FILES = (SCHEMA_FILE, NAMES_FILE, RULES_FILE)
+ALERTS_FILE = "alerts.yml"
+TOP_FILES = (SCHEMA_FILE, NAMES_FILE, RULES_FILE, ALERTS_FILE)
 PROFILE_FILE = "platform.yml"
 TOPICS_FILE = "topics.yml"
 SUFFIXES = (".yml", ".yaml")

@@ -27,6 +27,7 @@ _EMAIL = re.compile(
 )
 _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
 _PHONE_SEPARATORS = str.maketrans("", "", " \u00a0-()./")
+_CENTS = re.compile(r"-?[0-9]{1,12}\.[0-9]{2}")
 _INTEGER = re.compile(r"-?[0-9]{1,17}")
 _URL = re.compile(
     r"[hH][tT][tT][pP][sS]?://(?:[^\s/?#@]*@)?(?:\[[0-9A-Fa-f:.]+\]|[^\s/?#@:\[\]]+)"
@@ -117,11 +118,25 @@ def to_money(value: Json, exponent: int | None = None) -> int | float | None:
     Without a known currency up to 4 decimals are kept, as many as any currency has.
     """
     if isinstance(value, str):
-        text = value.strip()
-        if len(text) > _LONGEST:
-            raise bad("money", value)
-        return _remembered_money(text, exponent) if text else None
+        return _money_text(_short("money", value), exponent)
     return _money(value, exponent)
+
+
+def _short(expected: str, text: str) -> str:
+    """A text that may be remembered; raises ValueError for one that is no amount and no time."""
+    if len(text) > _LONGEST:
+        text = text.strip()
+        if len(text) > _LONGEST:
+            raise bad(expected, text)
+    return text
+
+
+@lru_cache(maxsize=4096)
+def _money_text(text: str, exponent: int | None) -> int | float | None:
+    text = text.strip()
+    if exponent == 2 and _CENTS.fullmatch(text):
+        return float(text) + 0.0  # nothing to round: what the exact way would come to as well
+    return _money(text, exponent) if text else None
 
 
 def _money(value: Json, exponent: int | None) -> int | float:
@@ -135,9 +150,6 @@ def _money(value: Json, exponent: int | None) -> int | float:
     if exponent == 0:
         return int(rounded)
     return float(rounded) + 0.0  # + 0.0: no negative zero
-
-
-_remembered_money = lru_cache(maxsize=4096)(_money)  # of texts up to _LONGEST
 
 
 def to_number(value: Json) -> int | float | None:
@@ -180,10 +192,7 @@ def to_boolean(value: Json) -> bool | None:
 
 def to_time(value: Json) -> int | None:
     if isinstance(value, str):
-        text = value.strip()
-        if len(text) > _LONGEST:
-            raise bad("time", value)
-        return _time_text(text) if text else None
+        return _time_text(_short("time", value))
     if type(value) is not int or value < 0:
         raise bad("time", value)
     if value >= 10**11:
@@ -192,7 +201,10 @@ def to_time(value: Json) -> int | None:
 
 
 @lru_cache(maxsize=4096)
-def _time_text(text: str) -> int:
+def _time_text(text: str) -> int | None:
+    text = text.strip()
+    if not text:
+        return None
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

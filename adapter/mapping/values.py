@@ -8,6 +8,7 @@ from decimal import Context, Decimal
 
 from adapter.model import Json
 
+_ZERO = Decimal(0)
 EXACT = Context(prec=100)
 """Room for every sum of sane amounts; `exact` lets nothing else in."""
 
@@ -48,13 +49,13 @@ def exact(value: Json) -> Decimal | None:
     if isinstance(value, str):
         text = value.strip()
         return Decimal(text) if _NUMBER.fullmatch(text) else None
-    if isinstance(value, int) and not isinstance(value, bool):
-        return Decimal(value) if value.bit_length() <= _LARGEST * 3 else None
     if isinstance(value, float):
         value = Decimal(repr(value)) if math.isfinite(value) else None
-    if isinstance(value, Decimal) and value.is_finite():
-        sane = not value or abs(value.adjusted()) <= _LARGEST
-        return (value or Decimal(0)) if sane else None
+    if isinstance(value, Decimal):
+        sane = value.is_finite() and (not value or abs(value.adjusted()) <= _LARGEST)
+        return (value or _ZERO) if sane else None
+    if isinstance(value, int) and not isinstance(value, bool):
+        return Decimal(value) if value.bit_length() <= _LARGEST * 3 else None
     return None
 
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 from adapter.model import Entry, Json, Person, Who
 from adapter.people.memory import View, person_ref
-from adapter.people.profile import keep, known, seen, stamp
+from adapter.people.profile import NOBODY_KNOWS, keep, known, seen, stamp
 
 IdentifyBy = Literal["id", "email"]
 _ORDER: Mapping[IdentifyBy, tuple[str, ...]] = {
@@ -20,7 +20,9 @@ _ORDER: Mapping[IdentifyBy, tuple[str, ...]] = {
     "email": ("email", "id", "phone"),
 }
 EMAIL_HELD = "email held by another id"
-_MOST_STEPS = 5
+EMAIL_TYPED = "email typed by somebody who has another one"
+MOST_STEPS = 20
+"""How many people may have become one, one after the other."""
 
 Contacts = Mapping[str, str]
 """id, email, phone of somebody, as far as known."""
@@ -29,13 +31,14 @@ Contacts = Mapping[str, str]
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Whom a named body means. `email` is the address that may be written, `merged` who turned out
-    to be the same person and was sent as somebody else before, `problem` what was left out and
-    why."""
+    to be the same person and was sent as somebody else before, `problem` what was left out and why.
+    `replaces`: the address is that of who was merged, and they had another one until now."""
 
     who: Who
     email: str | None = None
     merged: Who | None = None
     problem: str | None = None
+    replaces: bool = False
 
 
 def contacts(person: Person, is_placeholder: Callable[[str], bool]) -> dict[str, str]:
@@ -72,7 +75,7 @@ def follow(who: Who, view: View) -> Who:
 
 def _way(who: Who, view: View) -> Iterator[Mapping[str, Json]]:
     """The records that lead on, from one identifier to the next."""
-    for _ in range(_MOST_STEPS):
+    for _ in range(MOST_STEPS):
         record = view.get(person_ref(who))
         target = record.get("to") if type(record) is dict else None
         if not target:
@@ -104,51 +107,82 @@ def identify(entry: Entry, found: Contacts, view: View, identify_by: IdentifyBy)
     if who[0] != "id" or not email:
         return Identity(who, email, merged)
     holder = follow(("email", email), view)
-    if holder == who:
-        return Identity(who, email, merged)
-    if holder != ("email", email):
+    if holder not in (who, ("email", email)):
         return Identity(who, None, merged, EMAIL_HELD)
     profile = seen(who, view)
     since = profile.stamps.get("email")
+    # One of somebody merged into them leads to them, and does not replace their own.
+    weak = since is not None and not since[0]
+    if profile.email == email and holder == who:
+        return Identity(who, None if weak and first[0] == "email" else email, merged)
+    if profile.email and "email" in person.gaps:
+        merged = is_now(("email", email), who, entry, view) or merged
+        return Identity(who, None, merged)
     if since is not None and stamp(entry, "email") < since:
         # An address that is theirs no longer: by now it may be somebody else's.
         return Identity(who, None, merged)
     if profile.email and profile.email != email:
-        view.learn(entry.id, person_ref(("email", profile.email)), {})
-    merged = is_now(("email", email), who, entry, view) or merged
+        if first[0] == "email":
+            return Identity(who, None, merged)
+        if not weak and _is_typed(entry) and view.get(person_ref(("email", email))):
+            return Identity(who, None, merged, EMAIL_TYPED)
+        if not weak:
+            view.learn(entry.id, person_ref(("email", profile.email)), {})
+    replaces, address = bool(profile.email), is_now(("email", email), who, entry, view)
     profile = known(who, view)
     profile.email = email
     keep(entry.id, who, profile, view)
-    return Identity(who, email, merged)
+    return Identity(who, email, address or merged, replaces=replaces and address is not None)
+
+
+def _is_typed(entry: Entry) -> bool:
+    """Whether an address may have been typed into one checkout only, and be another's by a typo."""
+    return entry.order is not None or bool(entry.person.tokens)
 
 
 def is_gone_into(gone: Who, kept: Who, entry: Entry, view: View) -> None:
     """The platform made two one: whatever names the one that is gone means the other."""
-    if gone != kept:
-        is_now(gone, kept, entry, view)
-        view.learn(entry.id, person_ref(gone), {"to": list(kept), "gone": 1})
+    if gone == kept:
+        return
+    began, created = seen(gone, view).began, seen(kept, view).created
+    is_now(gone, kept, entry, view, gone=True)
+    view.learn(entry.id, person_ref(gone), {"to": list(kept), "gone": 1})
+    profile = known(kept, view)
+    profile.created = created
+    profile.older = NOBODY_KNOWS if began is None else profile.older
+    keep(entry.id, kept, profile, view)
+
+
+def is_gone(who: Who, view: View) -> bool:
+    """Whether somebody was merged into another one."""
+    return any(record.get("gone") for record in _way(who, view))
 
 
 def said_of_gone(entry: Entry, found: Contacts, view: View, identify_by: IdentifyBy) -> Entry:
     """The entry, which only fills gaps where it names somebody who is gone: it is from before, and
     their address must not replace that of the one who was kept."""
     who = named(found, identify_by)
-    if who is None or not any(record.get("gone") for record in _way(who, view)):
+    if who is None or not is_gone(who, view):
         return entry
     person = entry.person
     gaps = tuple({*person.attributes, *person.gaps, "email", "phone"})
     return replace(entry, person=replace(person, gaps=gaps))
 
 
-def is_now(other: Who, who: Who, entry: Entry, view: View) -> Who | None:
+def is_now(other: Who, who: Who, entry: Entry, view: View, *, gone: bool = False) -> Who | None:
     """From here on `other` is `who`, with all that is remembered; answers `other` where both were
-    sent as people of their own before."""
+    sent as people of their own before. Of who is `gone` it only fills gaps."""
     ref = person_ref(other)
     both = False
     if view.get(ref):
         if follow(other, view) == who:
             return None
         theirs, own = known(other, view), known(who, view)
+        if other[0] == "email":
+            # It came with all that they said. The id must be sent with it to get their profile.
+            theirs.stamps.pop("email", None)
+        if gone:
+            theirs.weaken()
         both = bool(theirs.sent and own.sent)
         own.takes_over(theirs)
         keep(entry.id, who, own, view)

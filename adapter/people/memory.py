@@ -46,6 +46,7 @@ class View:
         self._taught: dict[Ref, Json | Kept] = {}
         self._parsed: dict[Ref, Any] = {}
         self._lessons: dict[tuple[str, Ref], Json | Kept] = {}
+        self._last: dict[Ref, str] = {}
 
     def get(self, ref: Ref) -> Json:
         """What is known by now; None where nothing is."""
@@ -71,6 +72,11 @@ class View:
         """The same, for a value that is news for sure."""
         self._taught[ref] = value
         self._lessons[source, ref] = value
+        self._last[ref] = source
+
+    def last(self, ref: Ref) -> str | None:
+        """The entry that taught it last, under which more of it may be kept once all were seen."""
+        return self._last.get(ref)
 
     def lessons(self) -> tuple[Lesson, ...]:
         """What every entry teaches in the end, as JSON."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from adapter import changes, ledger
 from adapter.mapping.rules import NEW, OLD, Rule, Rules
 from adapter.model import CanonicalEvent, Entry, Json, Operation, Person, Who
-from adapter.people.memory import View
+from adapter.people.memory import View, person_ref
 from adapter.people.profile import Profile, Stamp, keep, known, seen, stamp, stamps
 from adapter.ulid import event_ulid
 
@@ -25,6 +25,7 @@ class Picture:
         self.values: dict[str, tuple[Stamp, Json]] = {}
         self.events: list[tuple[CanonicalEvent, Entry]] = []
         self.sources: list[str] = []
+        self.cleared: set[str] = set()
         self.as_of = 0
         self.derives = False
 
@@ -57,8 +58,11 @@ class Picture:
             if name not in without and profile.takes(name, own):
                 self.values[name] = own, attributes[name]
                 touched.add(name)
-        if created := person.attributes.get("created_at"):
-            profile.created = created
+        # Of somebody merged into them it fills a gap, and is not when they came to be.
+        said = "created_at" in attributes and "created_at" not in person.gaps
+        if said and ("created_at" in touched or profile.created is None):
+            profile.due = profile.due or profile.created is None
+            profile.created = attributes["created_at"]
         if cleared:
             self._clear(profile, cleared, touched)
         elif "current_cart_id" in touched:
@@ -75,11 +79,23 @@ class Picture:
         if profile != before:
             keep(entry.id, who, profile, view)
 
+    def recount(self, entry: Entry, changed: Mapping[str, Json]) -> None:
+        """Figures that an entry changed which is no body of theirs: a merge."""
+        self.sources.append(entry.id)
+        at = entry.delivery.received_at
+        self.as_of = max(self.as_of, at)
+        self.values |= {
+            name: ((1, at, 0.0, entry.delivery.id), each) for name, each in changed.items()
+        }
+
     def joins(self, other: Picture) -> None:
         """Another picture turned out to be of the same person."""
         for name, (theirs, value) in other.values.items():
-            if name not in self.values or theirs > self.values[name][0]:
+            # A cart and its end are of one stamp.
+            own = (self.values[name][0], name in self.cleared) if name in self.values else None
+            if own is None or (theirs, name in other.cleared) > own:
                 self.values[name] = theirs, value
+        self.cleared |= other.cleared
         self.events += other.events
         self.sources += other.sources
         self.derives = self.derives or other.derives
@@ -100,7 +116,8 @@ class Picture:
             return None
         timestamp = max(self.as_of, profile.sent + 1)
         profile.sent = timestamp
-        keep(self.sources[-1], who, profile, view)
+        # Under an earlier source a later one's lesson, which knows nothing of this, would count.
+        keep(view.last(person_ref(who)) or self.sources[-1], who, profile, view)
         return Operation(
             action="identify",
             identifiers={who[0]: who[1]},
@@ -116,6 +133,7 @@ class Picture:
         for name, value in cleared.items():
             own = profile.stamps.setdefault(name, (1, 0.0, 0.0, ""))
             self.values[name] = own, value
+            self.cleared.add(name)
             touched.add(name)
 
     def _lists(self, person: Person, profile: Profile, entry: Entry, touched: set[str]) -> None:
@@ -147,17 +165,12 @@ class Picture:
         told = {name: person.attributes[name] for name in _PLATFORM_FIGURES if name in touched}
         if "orders_count" in told or "lifetime_value" in told:
             profile.platform = {"as_of": person.as_of, **told}
-        elif entry.ledger is None:
+        elif entry.ledger is None and not profile.due:
             return
         if entry.ledger is not None:
             profile.orders = ledger.apply(profile.orders, entry.ledger)
-        whole = ledger.whole(profile.orders, created_at=profile.created, since=since)
-        figures = ledger.figures(profile.orders, whole)
-        if profile.platform:
-            platform = dict(profile.platform)
-            as_of = platform.pop("as_of", 0)
-            figures = ledger.merged(figures, ledger.latest(profile.orders), platform, as_of)
-        for name, value in figures.items():
+        profile.due = False
+        for name, value in figures(profile, since).items():
             own_stamp = stamp(entry, name)
             self.values[name] = max(profile.stamps.get(name, own_stamp), own_stamp), value
             touched.add(name)
@@ -183,6 +196,25 @@ class Picture:
                 event = _event(who, entry, rule, old, new, rules.version)
                 self.events.append((event, entry))
         profile.rules = values
+
+
+def figures(profile: Profile, since: int | None) -> dict[str, Json]:
+    """What somebody's orders come to, and what the platform says where that is newer.
+
+    `since` is when the adapter's first whole day in the shop began.
+    """
+    whole = ledger.whole(profile.orders, created_at=profile.began, since=since)
+    own = ledger.figures(profile.orders, whole)
+    if not profile.platform:
+        return own
+    platform = dict(profile.platform)
+    as_of = platform.pop("as_of", 0)
+    return ledger.merged(own, ledger.latest(profile.orders), platform, as_of)
+
+
+def blank(figures: Iterable[str]) -> dict[str, Json]:
+    """What takes figures away that are not known any more."""
+    return {name: "" for name in figures if name != "currency"}
 
 
 def _attributes(person: Person, email: str | None) -> dict[str, Json]:

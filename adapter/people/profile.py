@@ -37,6 +37,10 @@ def stamps(entry: Entry, names: Iterable[str]) -> dict[str, Stamp]:
     return found
 
 
+NOBODY_KNOWS = 1
+"""Before every shop: the history of whoever came to be then is not whole."""
+
+
 @dataclass(slots=True)
 class Profile:
     """What is remembered of one person.
@@ -44,7 +48,8 @@ class Profile:
     `sent` is the time of the last identify, 0 before the first. `email` is the address that is
     theirs, `cart` the cart that current_cart_* tell of, `orders` their ledger, `platform` what the
     platform itself says of their orders and `created` when it says that they came to be, `inputs`
-    what rules read.
+    what rules read. `older` is when the first of those came to be who were merged into them,
+    NOBODY_KNOWS where that is not known; `due`: orders joined theirs, so their figures are others.
     """
 
     sent: int = 0
@@ -57,6 +62,15 @@ class Profile:
     platform: Mapping[str, Json] = field(default_factory=dict)
     inputs: Mapping[str, Json] = field(default_factory=dict)
     created: int | None = None
+    older: int | None = None
+    due: bool = False
+
+    @property
+    def began(self) -> int | None:
+        """When the first of all who are this person came to be; None where that is not known."""
+        if self.created is None or self.older is None:
+            return self.created
+        return min(self.created, self.older)
 
     def copy(self) -> Profile:
         """Another one to change."""
@@ -71,6 +85,8 @@ class Profile:
             self.platform,
             self.inputs,
             self.created,
+            self.older,
+            self.due,
         )
 
     def takes(self, name: str, stamp: Stamp) -> bool:
@@ -89,6 +105,10 @@ class Profile:
             if self.stamps.get(name, _NEVER)[1] <= when
         }
 
+    def weaken(self) -> None:
+        """All of it only fills gaps from here on."""
+        self.stamps = {name: (0, at, sent, id_) for name, (_, at, sent, id_) in self.stamps.items()}
+
     def takes_over(self, other: Profile) -> None:
         """What was another profile is this one from now on."""
         self.sent = max(self.sent, other.sent)
@@ -102,8 +122,11 @@ class Profile:
         self.rules = {**other.rules, **self.rules}
         self.inputs = {**other.inputs, **self.inputs}
         self.orders = ledger.joined(self.orders, other.orders)
+        self.due = self.due or other.due or bool(other.orders or other.platform)
         if other.platform.get("as_of", 0) > self.platform.get("as_of", 0):
             self.platform = other.platform
+        others = [one for one in (self.older, other.older, other.created) if one is not None]
+        self.older = min(others, default=None)
         self.created = self.created or other.created
 
     def to_json(self) -> dict[str, Json]:
@@ -124,6 +147,8 @@ class Profile:
             "platform": self.platform,
             "inputs": self.inputs,
             "created": self.created,
+            "older": self.older,
+            "due": self.due,
         }
         return {name: value for name, value in data.items() if value}
 
@@ -143,6 +168,8 @@ class Profile:
             data.get("platform", {}),
             data.get("inputs", {}),
             data.get("created"),
+            data.get("older"),
+            data.get("due", False),
         )
 
 

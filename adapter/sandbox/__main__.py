@@ -1,13 +1,16 @@
-"""`python -m adapter.sandbox [--port N]`: the sandbox alone; the command line proper is click's."""
+"""`python -m adapter.sandbox [--port N] [--keep N]`: the sandbox alone, which keeps the newest N
+requests whole (1000); the command line proper is click's."""
 
 import sys
+from typing import Any
 
 from .server import serve
 
-match sys.argv[1:]:
-    case []:
-        serve()
-    case ["--port", number] if number.isdecimal():
-        serve(port=int(number))
-    case _:
-        sys.exit("usage: python -m adapter.sandbox [--port N]")
+NAMES = {"--port": "port", "--keep": "keep_requests"}
+
+words = sys.argv[1:]
+options = dict(zip(words[::2], words[1::2], strict=False))
+if len(words) % 2 or not options.keys() <= NAMES.keys() or not all(map(str.isdecimal, words[1::2])):
+    sys.exit("usage: python -m adapter.sandbox [--port N] [--keep N]")
+numbers: dict[str, Any] = {NAMES[name]: int(number) for name, number in options.items()}
+serve(**numbers)

@@ -7,7 +7,7 @@ import math
 import socket
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import gevent
 from flask import Flask, Response, request
@@ -57,20 +57,32 @@ def create_sandbox(
 
     def _respond(call: Call, fault: Fault | None, entry: Received) -> Response:
         answer = Answer(200, {})
-        if fault is None or fault.takes_effect:
-            answer = track.answer(call, request.headers.get("Authorization", ""))
-            entry.applied = answer.status in (200, 207)
         if fault is None:
+            answer = _take(call, entry)
             entry.status = answer.status
             return _json(answer.json, answer.status)
+        entry.fault = fault.told()
+        refuse = fault.match if fault.refuse else None
+        if fault.late:
+            gevent.sleep(fault.delay)
+        if fault.takes_effect:
+            answer = _take(call, entry, refuse)
         if fault.status is not None and fault.status != answer.status:
             answer = Answer(fault.status, {"meta": {"error": "told to fail"}})
-        if fault.delay:
+        if fault.delay and not fault.late:
             gevent.sleep(fault.delay)
         if fault.close:
             return _cut()
         entry.status = answer.status
         return _faulty(answer, fault)
+
+    def _take(call: Call, entry: Received, refuse: Mapping[str, str] | None = None) -> Answer:
+        answer = track.answer(call, request.headers.get("Authorization", ""), refuse)
+        if answer.status in (200, 207):
+            entry.applied_at = clock()
+            places = {error["batch_index"] for error in answer.json.get("errors", ())}
+            entry.refused = tuple(sorted(places))
+        return answer
 
     @app.get("/_sandbox/people")
     def people() -> Response:

@@ -18,6 +18,9 @@ class Fault:
     unless `apply` says otherwise, and so does `close`, which cuts the connection without an
     answer. `delay` is the seconds before the answer starts, `drip` those over which its bytes
     trickle (the request takes effect first). `body` replaces the answer's text.
+
+    With `late` the effect comes after the delay, whether or not the client still waits for it. With
+    `refuse` the items that match, and only they, are refused inside a 207; the others are taken.
     """
 
     status: int | None = None
@@ -28,6 +31,8 @@ class Fault:
     apply: bool = False
     drip: float = 0.0
     close: bool = False
+    late: bool = False
+    refuse: bool = False
     match: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -37,6 +42,11 @@ class Fault:
 
     def to_json(self) -> dict[str, Json]:
         return {name: getattr(self, name) for name in self.__slots__}
+
+    def told(self) -> dict[str, Json]:
+        """What it does to one request: only what differs from an answer as usual."""
+        usual = {**Fault().to_json(), "times": self.times}
+        return {name: value for name, value in self.to_json().items() if value != usual[name]}
 
 
 def read_faults(data: Json) -> list[Fault]:
@@ -52,6 +62,8 @@ def read_faults(data: Json) -> list[Fault]:
                 problems.append(f"[{place}].{name}: no such setting; there are {', '.join(_RULES)}")
             elif not (value is None and name in ("status", "body")) and not rule(value):
                 problems.append(f"[{place}].{name}: malformed")
+        if one.get("refuse") is True and not one.get("match"):
+            problems.append(f"[{place}].refuse: needs a match")
     if problems:
         raise ValueError("\n".join(problems))
     return [Fault(**one) for one in data]
@@ -96,5 +108,7 @@ _RULES: dict[str, Callable[[Json], bool]] = {
     "apply": lambda value: isinstance(value, bool),
     "drip": _is_seconds,
     "close": lambda value: isinstance(value, bool),
+    "late": lambda value: isinstance(value, bool),
+    "refuse": lambda value: isinstance(value, bool),
     "match": lambda value: _is_texts(value) and set(value) <= set(MATCHABLE),
 }

@@ -14,7 +14,11 @@ KEEP_BYTES = 256 * 1024 * 1024
 
 @dataclass(slots=True)
 class Received:
-    """One request. `status` is None until it is answered, and for ever if it never is."""
+    """One request. `status` is None until it is answered, and for ever if it never is.
+
+    `applied_at` is when it took effect (Unix seconds), None where it did not; `refused` are the
+    places of items that did not; `fault` is what it was told to do wrong.
+    """
 
     method: str
     path: str
@@ -22,7 +26,13 @@ class Received:
     items: int
     body: bytes
     status: int | None = None
-    applied: bool = False
+    applied_at: float | None = None
+    refused: tuple[int, ...] = ()
+    fault: dict[str, Json] | None = None
+
+    @property
+    def applied(self) -> bool:
+        return self.applied_at is not None
 
     def to_json(self, *, with_body: bool = True) -> dict[str, Json]:
         data: dict[str, Json] = {
@@ -30,6 +40,9 @@ class Received:
             "path": self.path,
             "status": self.status,
             "applied": self.applied,
+            "applied_at": self.applied_at,
+            "refused": list(self.refused),
+            "fault": self.fault,
             "received_at": self.received_at,
             "bytes": len(self.body),
             "items": self.items,

@@ -103,8 +103,13 @@ class Track:
         self.workspace.clear()
         self.counts: Counter[str] = Counter(items=0, errors=0)
 
-    def answer(self, call: Call, authorization: str) -> Answer:
-        """Does what the call asks for and says what the vendor would say."""
+    def answer(
+        self, call: Call, authorization: str, refuse: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Does what the call asks for and says what the vendor would say.
+
+        Items that match `refuse` are refused, whatever they hold.
+        """
         if not self._may(authorization):
             return Answer(401, {"meta": {"error": "Unauthorized request"}})
         if call.refusal:
@@ -115,7 +120,7 @@ class Track:
                 200,
                 {"url": _HOSTS.get(self.region, ""), "region": self.region, "environment_id": 1},
             )
-        errors = self._take(call)
+        errors = self._take(call, refuse)
         if not errors:
             return Answer(200, {})
         self.counts["errors"] += len({error["batch_index"] for error in errors})
@@ -125,7 +130,7 @@ class Track:
             return Answer(400, {"errors": [_without_index(error) for error in errors]})
         return _v1_errors(*(f"{error['field']}: {error['message']}" for error in errors))
 
-    def _take(self, call: Call) -> list[dict[str, Json]]:
+    def _take(self, call: Call, refuse: Mapping[str, str] | None) -> list[dict[str, Json]]:
         """Applies the good items; the problems of the others, with their `batch_index`."""
         errors: list[dict[str, Json]] = []
         good: list[dict[str, Json]] = []
@@ -133,6 +138,8 @@ class Track:
         for place, item in enumerate(call.items):
             if place in call.oversize:
                 problems = [problem("invalid", "", f"longer than {MAX_ITEM} bytes")]
+            elif refuse and _matches(item, refuse):
+                problems = [problem("invalid", "", "told to refuse it")]
             else:
                 problems = check(item, version=version)
             if problems:

@@ -59,8 +59,8 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class ParkedDelivery:
-    """`body` is None where it was given up before; then `person` and `events` are what it was
-    mapped to, as they are where it was parked after that."""
+    """`body` is None where it was given up before. `was_mapped`: it was parked after it was mapped,
+    to `person`, `events` and `order`, and can go out so again."""
 
     id: str
     delivery: Delivery
@@ -69,6 +69,8 @@ class ParkedDelivery:
     kept: str = ""
     person: Person | None = None
     events: tuple[CanonicalEvent, ...] = ()
+    order: str | None = None
+    was_mapped: bool = False
 
     @property
     def at(self) -> float:
@@ -87,6 +89,8 @@ class ParkedDelivery:
             fields.get(b"k", b"").decode(),
             Person.from_json(load(fields[b"p"])) if fields.get(b"p") else None,
             tuple(CanonicalEvent.from_json(load(event)) for event in events),
+            fields.get(b"o", b"").decode() or None,
+            b"p" in fields,
         )
 
 

@@ -17,7 +17,7 @@ from redis import Redis
 
 from adapter import whom
 from adapter.model import Delivery, Json, Ref, Who
-from adapter.people.identity import IdentifyBy, named
+from adapter.people.identity import MOST_STEPS, IdentifyBy, named
 from adapter.people.memory import person_ref
 from adapter.people.profile import Profile
 from adapter.store import refs
@@ -31,8 +31,6 @@ PAGE = 200
 STREAMS = ("outbox", "parked", "dead")
 MOST_WAITING = 100
 """Entries of one waiting list that are looked at."""
-
-_MOST_STEPS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +151,11 @@ class People:
         """Whom an identifier means, and what is remembered of them."""
         way = [who]
         record: Json = None
-        for _ in range(_MOST_STEPS + 1):
+        for _ in range(MOST_STEPS + 1):
             ref = person_ref(way[-1])
             record = self._read([ref]).get(ref)
             target = record.get("to") if isinstance(record, dict) else None
-            if not target:
+            if not target or (target[0], target[1]) in way:
                 break
             way.append((target[0], target[1]))
         profile = Profile.from_json(record) if record else None
@@ -383,7 +381,7 @@ def _item(place: str, at: int, fields: Mapping[bytes, bytes]) -> Item:
         (delivery,),
         tuple(events),
         reason,
-        mapped=b"b" not in fields,
+        mapped=b"p" in fields,
         about=frozenset(about.items()),
     )
 

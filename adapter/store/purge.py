@@ -104,7 +104,7 @@ class Purger:
     def _purge_people(self, errands: Sequence[Errand]) -> None:
         needles = Needles.of(errands)
         found, things = self._belongings(needles)
-        for platform, shop, value in things:
+        for platform, shop, value in (*things, *(("", "", f"id:{one}") for one in found.ids)):
             self._bury(platform, shop, value)
         # What is theirs is seen by what is removed next: who begins again finds it here.
         first = errands[0]
@@ -158,7 +158,7 @@ class Purger:
         for key, contacts in self._holdings.owners():
             (here if within in key else elsewhere).update(self._holdings.suffixes(contacts))
         only = here - elsewhere
-        self._remove(self._people_of(errand, only, alone=self._is_alone(errand)))
+        self._remove(self._people_of(only, alone=self._is_alone(errand)))
         self._remove(self._holdings.of_shop(errand.platform, errand.shop))
         for name in ("seen", "topics"):
             fields: Any = self._redis.hkeys(self._prefix + name)
@@ -175,18 +175,13 @@ class Purger:
             within in name for name in self._holdings.names() if name.split(":")[0] in of_shops
         )
 
-    def _people_of(self, errand: Errand, only: set[str], *, alone: bool) -> Iterable[Holding]:
-        """Records of people who are known through one shop only, as far as can be told."""
-        shop = f"{errand.platform} {errand.shop}"
-        for name, value in self._holdings.people():
-            suffix = name.partition(":")[2]
-            record = json.loads(value)
-            shops = record.get("shops") if isinstance(record, dict) else None
-            if alone or shops == [shop] or (shops is None and suffix in only):
-                yield Holding(name, value)
-            elif shops and shop in shops:
-                left = {**record, "shops": [one for one in shops if one != shop]}
-                yield Holding(name, value, instead=dump(left))
+    def _people_of(self, only: set[str], *, alone: bool) -> Iterable[Holding]:
+        """Records of people who are known through the shop only, as far as can be told."""
+        return (
+            Holding(name, value)
+            for name, value in self._holdings.people()
+            if alone or name.partition(":")[2] in only
+        )
 
     def _remove(self, held: Iterable[Holding]) -> None:
         """In handfuls: the walk goes on while what it found is removed."""

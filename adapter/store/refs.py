@@ -30,8 +30,17 @@
 | `seen` | hash | `<platform> <shop> <topic>`: when it last came | small, for good |
 | `topics` | hash | `<outcome> <platform> <shop> <topic>`: how many | small, for good |
 | `mode` | hash | `real`, `dry`: when a worker of that kind last swept (Unix ms) | small, for good |
+| `figures` | hash | `answer|<status>`, `<histogram>|<bucket>`, `<histogram>|sum`: n | for good |
+| `volume` | text | JSON {at, began, totals}: what was counted up to then | for good |
+| `volume:<hour>` | hash | `event <name>`, `topic <ref>`, `letters <kind>`: n; `held` | 36 days |
+| `alerts` | hash | `<rule>|<subject>`: JSON, see `alerts.states.State` | while it lasts |
+| `alerts:turn` | text | whose turn it is to look, of many workers | 50 s |
 | `product:<platform>:<shop>:<id>` | text | Product; a removed one stays as a mark | 400 days |
 | `drift:<hour>` | hash | `<event>|<topic>|<property>|<kind>`: n; an hour since 1970 | 9 days |
+| `audit` | stream | w what was done at the console, s session, f facts | 10,000 |
+| `console:secret` | text | signs the console's sessions, with the password | for good |
+| `console:tries:<hash>` | text | failed log-ins of an address; of `all` of them | 15 min |
+| `console:said:<token>` | text | what somebody searched for | 12 h |
 
 Bodies are compressed in zlib's format. k is a place in `kept`, q the operation of a dead letter.
 * RETENTION_HOURS, and less where it comes to more than RETENTION_BYTES or Redis fills (see `room`).

@@ -5,14 +5,20 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from backroom import SECRET, Backroom
+from click.testing import CliRunner, Result
 from edge.lab import Lab
+from redis import Redis
 
+from adapter.cli import main
+from adapter.sandbox.server import running
 from adapter.settings import shipped
 
+Ask = Callable[..., Result]
 Adapter = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -34,6 +40,35 @@ def adapter(tmp_path: Path) -> Adapter:
         )
         assert "Traceback" not in done.stderr, done.stderr
         return done
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[str]:
+    """A Customer.io of its own for the session; each `room` begins by emptying it."""
+    with running() as url:
+        yield url
+
+
+@pytest.fixture
+def room(redis: Redis, redis_url: str, sandbox: str) -> Iterator[Backroom]:
+    """Deliveries go in, and out to the sandbox."""
+    found = Backroom(redis, sandbox, redis_url)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def ask(redis_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ask:
+    """`ask("dead", "list", ...)` in this process, with the secret that the worker has."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str, said: str | None = None, **env: str) -> Result:
+        variables = {"REDIS_URL": redis_url, "HASH_SECRET": SECRET, **env}
+        result = CliRunner().invoke(main, list(arguments), env=variables, input=said)
+        assert result.exception is None or isinstance(result.exception, SystemExit), result
+        return result
 
     return run
 

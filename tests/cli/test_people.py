@@ -250,6 +250,19 @@ def test_a_guests_history_is_never_whole(shop: Shop, ask: Ask) -> None:
     assert "never told when they came to be" in known["history"][0]["why_not"]
 
 
+def test_why_a_history_is_not_whole_after_a_merge(shop: Shop, ask: Ask) -> None:
+    shop.tell(*STORY)
+    merge = {"status": "completed", "admin_graphql_api_customer_kept_id": ADA}
+    merge["admin_graphql_api_customer_deleted_id"] = "8274950999999"
+    shop.take("customers/merge", merge, 1790109700.5)
+    shop.flush()
+    known = read(ask("person", ADA, "--json"))
+    assert known["history"][0]["why_not"] == (
+        "somebody was merged into them of whom nobody told when they came to be"
+    )
+    assert known["figures"] == {}
+
+
 def test_a_cart_that_waits_for_its_person(shop: Shop, ask: Ask) -> None:
     shop.tell(STORY[0])
     result = ask("person", CART, "--json")
@@ -338,6 +351,20 @@ def test_verdicts_of_a_whole_story(
 ) -> None:
     shop.tell(*STORY)
     assert answers(ask("why", ADA, event, "--json")) == found
+
+
+def test_a_cart_that_was_given_up(shop: Shop, ask: Ask) -> None:
+    """Nobody named it: of what waited nothing is left but the key of its event."""
+    shop.tell(STORY[0])
+    assert answers(ask("why", CART, "added_to_cart", "--json")) == [(f"cart {CART}", "waiting")]
+    (list_,) = shop.redis.zrange(PREFIX + "waiting", 0, -1)
+    shop.redis.zadd(PREFIX + "waiting", {list_: 1})  # 72 hours later
+    shop.flush()
+    result = ask("why", CART, "added_to_cart", "--json")
+    assert answers(result) == [(f"cart {CART}", "given up")]
+    (answer,) = read(result)["answers"]
+    assert "nobody named the cart within 72 hours" in answer["said"]
+    assert result.exit_code == 0
 
 
 def test_what_waits_in_the_outbox(shop: Shop, ask: Ask) -> None:

@@ -296,7 +296,8 @@ ONE, TWO = identify("42"), happening("1001")
     [
         ([], []),
         ([ONE, TWO], [[ONE, TWO]]),
-        ([merge("42", "43"), ONE], [[ONE], [merge("42", "43")]]),
+        ([ONE, merge("42", "43")], [[ONE], [merge("42", "43")]]),
+        ([merge("42", "43"), ONE], [[merge("42", "43")], [ONE]]),
         ([merge("1", "2"), merge("3", "4")], [[merge("1", "2"), merge("3", "4")]]),
         (
             [merge("2", "1"), merge("3", "2"), merge("8", "9")],
@@ -307,7 +308,15 @@ ONE, TWO = identify("42"), happening("1001")
             [[TWO], [merge("42", "43")], [erase("suppress")], [erase("delete")]],
         ),
     ],
-    ids=["none", "as ever", "a merge", "of strangers", "a chain", "the end of somebody"],
+    ids=[
+        "none",
+        "as ever",
+        "a merge",
+        "what needs a merge",
+        "of strangers",
+        "a chain",
+        "the end of somebody",
+    ],
 )
 def test_what_must_go_in_a_request_of_its_own(
     operations: list[Operation], parts: list[list[Operation]]

@@ -4,6 +4,7 @@ that wait, consent that is not undone, what was bought already."""
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -11,7 +12,9 @@ from builders import AT, PLATFORM, SHOP, delivery, entry, event, person
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapter.model import Entry, Json, Ref
+from adapter.deeds import stages
+from adapter.model import Action, Entry, Json, OrderMoney, Ref
+from adapter.people.memory import SINCE
 from adapter.resolver import MOST_READS, Policy, Resolution, references, resolve
 from adapter.sandbox.people import Workspace
 
@@ -36,9 +39,16 @@ class Shop:
         self.last = resolve(entries, memory, now=now, policy=self.policy)
         assert resolve(entries, memory, now=now, policy=self.policy) == self.last
         self.memory.update(self.last.taught)
-        for one in self.last.operations:
-            self.people.apply(_item(one))
+        for part in stages(self.last.operations):
+            for one in part:
+                self.people.apply(_item(one))
         return self.last
+
+    def attributes(self, id: str) -> dict[str, Any]:
+        """What Customer.io knows of somebody."""
+        found = self.people.find(id=id)
+        assert found is not None, id
+        return dict(found.to_json()["attributes"])
 
     def profiles(self) -> list[dict[str, Any]]:
         """Who there is at Customer.io: id, email and the events of each."""
@@ -114,6 +124,41 @@ def test_two_that_were_sent_apart_are_merged_in_a_later_request() -> None:
     assert len(shop.profiles()) == 1
 
 
+def test_an_account_that_is_older_than_the_order_takes_the_guests_profile() -> None:
+    """The order was heard of first: its address must go out with the id, or both stay apart."""
+    shop = Shop()
+    shop.flush(guest(5))
+    shop.flush(account(1))
+    shop.flush(guest(9))
+    (ada,) = shop.profiles()
+    assert (ada["id"], ada["email"], len(ada["events"])) == ("42", "ada@example.com", 3)
+
+
+def test_an_address_changed_to_that_of_a_guest_is_theirs_after_the_merge() -> None:
+    """Before it Customer.io refuses the address, as another profile has it."""
+    shop = Shop()
+    shop.flush(guest(1, "new@example.com"))
+    shop.flush(account(2, email="old@example.com"))
+    parts = stages(shop.flush(account(3, email="new@example.com")).operations)
+    assert [[one.action for one in part] for part in parts] == [
+        ["identify", "event"], ["merge"], ["identify"],
+    ]  # fmt: skip
+    (ada,) = shop.profiles()
+    assert (ada["id"], ada["email"]) == ("42", "new@example.com")
+
+
+def test_an_address_typed_into_a_checkout_takes_over_no_stranger() -> None:
+    """Of who has an address of their own; the customer's record may still say that it is theirs."""
+    shop = Shop()
+    shop.flush(account(1, "42", "ada@example.com"), guest(2, "bob@example.com"))
+    typed = person("42", email="bob@example.com", as_of=AT + 3, tokens={"checkout": "k1"})
+    shop.flush(body(3, typed, event("k1", "checkout_started"), at=AT + 3))
+    assert shop.last.counts["left_out:email typed by somebody who has another one"] == 1
+    assert sorted(one["email"] for one in shop.profiles()) == ["ada@example.com", "bob@example.com"]
+    shop.flush(account(4, "42", "bob@example.com"))
+    assert len(shop.profiles()) == 1
+
+
 def test_an_address_that_another_id_holds_stays_theirs() -> None:
     shop = Shop()
     shop.flush(account(1, "42"))
@@ -182,6 +227,123 @@ def test_the_platforms_id_leads_to_the_shops_own() -> None:
     shop.flush(body(2, person("42", as_of=AT + 2, attributes={"city": "Graz"})))
     (ada,) = shop.profiles()
     assert ada["id"] == "c-1842"
+
+
+# Two customers become one
+
+
+def merge(number: int, kept: str, gone: str) -> Entry:
+    action = Action("merge_people", {"kept": kept, "gone": gone})
+    return replace(body(number, person(None)), action=action)
+
+
+def paid(number: int, value: float, at: int = AT, **who: Any) -> Entry:
+    """An order, with its money."""
+    order = str(number)
+    told = body(number, person(**{"as_of": at, **who}), event(order), order=order, at=at)
+    money = OrderMoney(order, at, at=at, currency="USD", value=value, total=value)
+    return replace(told, ledger=money)
+
+
+def whole_shop(**policy: Any) -> Shop:
+    """One that delivers here for long."""
+    shop = Shop(Policy(**policy))
+    shop.memory[SINCE, PLATFORM, SHOP, ""] = AT - 10 * DAY
+    return shop
+
+
+NEW: dict[str, Any] = {"attributes": {"created_at": AT - DAY}}
+OLD: dict[str, Any] = {"attributes": {"created_at": AT - 30 * DAY}}
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_long_row_of_merges_leads_to_who_is_left(together: bool) -> None:
+    shop = Shop()
+    ids = [str(number) for number in range(100, 109)]
+    shop.flush(*(account(n, id_, f"{id_}@example.com") for n, id_ in enumerate(ids, 1)))
+    merges = [merge(20 + n, kept, gone) for n, (gone, kept) in enumerate(pairwise(ids))]
+    for row in [merges] if together else [[one] for one in merges]:
+        shop.flush(*row)
+    shop.flush(account(50, "100", None), guest(51, "100@example.com"))
+    shop.flush(body(52, person(None), event("r", "order_refunded"), order="51"))
+    (left,) = shop.profiles()
+    assert (left["id"], left["events"][-1]) == ("108", "order_refunded")
+
+
+@pytest.mark.parametrize("decided", ["delete", "suppress"])
+def test_who_is_deleted_for_a_merge_costs_nobody_their_profile(decided: Any) -> None:
+    shop = Shop(Policy(on_customer_delete=decided))
+    shop.flush(account(1, "42", "a@example.com"), account(2, "7", "b@example.com"))
+    shop.flush(merge(3, "42", "7"))
+    deleted = replace(body(4, person(None)), action=Action("delete_person", {"id": "7"}))
+    assert shop.flush(deleted).operations == ()
+    assert shop.last.errands == ()
+    assert [one["id"] for one in shop.profiles()] == ["42"]
+
+
+def test_who_is_first_sent_in_the_batch_of_a_merge_was_sent() -> None:
+    shop = Shop()
+    shop.flush(account(1, "7", "b@example.com"), merge(2, "7", "8"))
+    shop.flush(merge(3, "42", "7"))
+    assert [one["id"] for one in shop.profiles()] == ["42"]
+
+
+def test_the_address_of_who_is_gone_replaces_none_and_stays_theirs() -> None:
+    shop = Shop()
+    shop.flush(account(1, "42", "a@example.com"), account(9, "7", "b@example.com"))
+    shop.flush(merge(10, "42", "7"))
+    shop.flush(account(5, "42", "a@example.com"), guest(11, "b@example.com"))
+    (ada,) = shop.profiles()
+    assert (ada["id"], ada["email"]) == ("42", "a@example.com")
+    shop.flush(account(12, "42", "new@example.com"), guest(13, "b@example.com"))
+    (ada,) = shop.profiles()
+    assert ada["email"] == "new@example.com"
+
+
+# Totals of who turns out to be somebody else
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["the order first", "the account first"])
+def test_a_guests_orders_count_for_the_account_at_once(order: tuple[int, int]) -> None:
+    shop = whole_shop()
+    bodies = [paid(1, 50, id=None, email="ada@example.com"), account(2, **NEW)]
+    for place in order:
+        shop.flush(bodies[place])
+    figures = shop.attributes("42")
+    assert (figures["orders_count"], figures["lifetime_value"]) == (1, 50)
+
+
+def test_who_came_to_be_is_told_after_the_order() -> None:
+    shop = whole_shop()
+    shop.flush(paid(1, 50, id="42"))
+    assert "orders_count" not in shop.attributes("42")
+    shop.flush(account(2, **NEW))
+    assert shop.attributes("42")["orders_count"] == 1
+
+
+def test_a_merge_adds_up_the_orders_of_both() -> None:
+    shop = whole_shop()
+    shop.flush(paid(1, 50, id="42", **NEW), paid(2, 30, id="7", **NEW))
+    shop.flush(merge(3, "42", "7"))
+    figures = shop.attributes("42")
+    assert (figures["orders_count"], figures["lifetime_value"]) == (2, 80)
+
+
+@pytest.mark.parametrize(
+    ("kept", "gone"), [(NEW, OLD), (OLD, NEW), (NEW, None)], ids=["gone", "kept", "nobody knows"]
+)
+def test_a_history_that_a_merge_makes_partial_is_no_history(
+    kept: dict[str, Any], gone: dict[str, Any] | None
+) -> None:
+    """Nor does Customer.io keep what one of both had: it was true of a part of the orders."""
+    shop = whole_shop()
+    shop.flush(paid(1, 50, id="42", **kept), *([paid(2, 30, id="7", **gone)] if gone else []))
+    shop.flush(merge(3, "42", "7"))
+    for number in (4, 5):
+        assert {"orders_count", "lifetime_value", "first_time_buyer"}.isdisjoint(
+            shop.attributes("42")
+        )
+        shop.flush(paid(number, 1, AT + number, id="42", **kept))
 
 
 # Carts and tokens

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from adapter.model import Entry, Operation, Ref
 from adapter.resolver import (
+    ANY_TOMBSTONE,
     LATE_SECONDS,
     MOST_READS,
     NOBODY,
@@ -154,6 +155,12 @@ def test_an_owner_that_memory_knows(
     assert references([one]) >= {ORDER, CART, CHECKOUT}
     (operation,) = run(one, memory=memory).operations
     assert operation.identifiers == identifiers
+
+
+def test_what_the_batch_before_taught_hides_no_question() -> None:
+    """It was made ready while that one, an erasure among it, was on its way."""
+    taught = {ANY_TOMBSTONE: 1, CART: ADA}
+    assert references([anonymous()], taught) >= {ORDER, CHECKOUT}
 
 
 def test_an_owner_found_by_token_owns_the_order_too() -> None:
@@ -363,6 +370,7 @@ def test_the_same_batch_comes_to_the_same(
     asked: dict[Ref, Any] = {}
     for _ in range(MOST_READS):
         asked.update({ref: memory.get(ref) for ref in references(batch, asked, policy)})
+    assert references(batch, asked, policy, again=True) == set()
     assert references(batch, asked, policy) == set()
     first = resolve(batch, memory, now=AT, policy=Policy(identify_by=identify_by))
     again = [replace(one, events=tuple(one.events)) for one in batch]

@@ -28,7 +28,7 @@ NAMED = {
     "rules.yml": "rules",
     "topics.yml": "topics",
 }
-FILES = sorted(file for file in MAPPINGS.rglob("*.yml") if file.name != "platform.yml")
+FILES = sorted(file for file in MAPPINGS.rglob("*.yml") if file.name not in ("platform.yml", "alerts.yml"))
 
 
 def kind_of(file: Path) -> str:

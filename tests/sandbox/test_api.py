@@ -123,6 +123,9 @@ class TestRequests:
             "path": "/api/v2/batch",
             "status": 200,
             "applied": True,
+            "applied_at": float(NOW),
+            "refused": [],
+            "fault": None,
             "received_at": NOW,
             "bytes": len(requests.models.complexjson.dumps(first["json"])),
             "items": 2,
@@ -351,6 +354,43 @@ class TestFaults:
         assert len(sandbox.people()) == people
         assert [(one["status"], one["applied"]) for one in sandbox.requests()] == [(None, apply)]
         assert sandbox.entity(identify("1")).status_code == 200
+
+    def test_an_effect_that_comes_when_the_client_is_gone(
+        self, sandbox: Sandbox, clock: Clock
+    ) -> None:
+        sandbox.faults({"delay": 0.4, "late": True})
+        with pytest.raises(requests.ReadTimeout):
+            requests.post(
+                f"{sandbox.url}/api/v2/entity",
+                json=event("1", id=ULID),
+                auth=("sandbox-site", "sandbox-key"),
+                timeout=0.1,
+            )
+        clock.now += 7
+        assert sandbox.requests()[0]["applied"] is False
+        assert sandbox.entity(event("1", id=ULID)).status_code == 200
+        deadline = time.monotonic() + 5
+        while not sandbox.requests()[0]["applied"]:
+            assert time.monotonic() < deadline
+        late, again = sandbox.requests()
+        assert (late["applied_at"], late["fault"]) == (NOW + 7, {"delay": 0.4, "late": True})
+        assert again["fault"] is None
+        assert sandbox.totals()["duplicates"] == 1
+        assert sandbox.person()["activity_count"] == 1
+
+    def test_items_that_are_refused_among_others(self, sandbox: Sandbox) -> None:
+        refusal = {"refuse": True, "times": -1, "match": {"id": "42", "name": "bad"}}
+        sandbox.faults(refusal)
+        answer = sandbox.batch(event("1"), event("42", "bad"), event("42", "good"), {"type": "?"})
+        assert answer.status_code == 207
+        places = {error["batch_index"] for error in answer.json()["errors"]}
+        assert places == {1, 3}
+        (request,) = sandbox.requests()
+        assert (request["status"], request["refused"]) == (207, [1, 3])
+        activity = sandbox.person(id="42")["activity"]
+        assert [one["name"] for one in activity if one["type"] == "event"] == ["good"]
+        assert sandbox.entity(event("42", "bad")).status_code == 400
+        assert sandbox.batch(event("42", "good")).status_code == 200
 
     def test_one_that_waits_for_its_item(self, sandbox: Sandbox) -> None:
         sandbox.faults(

@@ -54,6 +54,8 @@ def test_one_that_matches_nothing_waits_for_its_request() -> None:
         ({"drip": 1}, True),
         ({"status": 500, "drip": 1}, True),
         ({"status": 500, "apply": True}, True),
+        ({"delay": 1, "late": True}, True),
+        ({"refuse": True, "match": {"id": "1"}}, True),
         ({"close": True, "apply": True}, True),
         ({"status": 500}, False),
         ({"status": 200}, False),
@@ -80,6 +82,9 @@ def test_whether_the_request_takes_effect(fault: dict[str, Any], effect: bool) -
         ([{"body": {}}], ["[0].body: malformed"]),
         ([{"apply": 1}], ["[0].apply: malformed"]),
         ([{"match": {"price": "1"}}], ["[0].match: malformed"]),
+        ([{"late": 1}], ["[0].late: malformed"]),
+        ([{"refuse": "x"}], ["[0].refuse: malformed"]),
+        ([{"refuse": True}], ["[0].refuse: needs a match"]),
         ([{}, {"drip": "x", "close": 0}], ["[1].drip: malformed", "[1].close: malformed"]),
     ],
 )

@@ -68,7 +68,9 @@ def test_it_says_where_it_is_and_ends_at_once_in_silence(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("arguments", [["--port"], ["--port", "x"], ["serve"]])
+@pytest.mark.parametrize(
+    "arguments", [["--port"], ["--port", "x"], ["serve"], ["--keep", "-1"], ["--help", "1"]]
+)
 def test_how_it_is_started(arguments: list[str]) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "adapter.sandbox", *arguments],

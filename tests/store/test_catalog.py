@@ -116,11 +116,12 @@ def test_large_lists_go_in_calls_of_bounded_size(
 
 def test_a_full_server_refuses_a_load(store: Catalog, redis: Redis) -> None:
     store.store(PLATFORM, SHOP, [TEA])
+    before = redis.config_get("maxmemory")["maxmemory"]
     redis.config_set("maxmemory", 1)
     try:
         with pytest.raises(StoreError) as raised:
             store.store(PLATFORM, SHOP, [replace(TEA, as_of=AT + 1)])
     finally:
-        redis.config_set("maxmemory", 0)
+        redis.config_set("maxmemory", before)
     assert isinstance(raised.value.__cause__, ResponseError)
     assert json.loads(redis.get(KEY + "7") or "{}")["as_of"] == AT

@@ -20,7 +20,7 @@ from adapter.store.connection import connect
 from adapter.store.needles import Needles
 from adapter.store.outbox import Outbox
 from adapter.store.purge import Purger
-from adapter.whom import TOMBSTONE_SECONDS
+from adapter.whom import TOMBSTONE_SECONDS, tombstone
 
 PREFIX = "adapter:default:"
 SECRET = "pepper"
@@ -279,6 +279,9 @@ def test_an_id_that_became_theirs_is_purged_with_them(redis: Redis, purger: Purg
     purger.order(ERASE)
     purger.run()
     assert naming(redis, "8274950000001", "5000000002") == []
+    # A body under way that names them by it must not bring them back.
+    mark = refs.memory(*tombstone(("id", "8274950000001")), SECRET)
+    assert redis.exists(PREFIX + mark) == 1
 
 
 def test_a_refused_erasure_stays_until_somebody_has_seen_to_it(
@@ -356,25 +359,6 @@ def test_a_shop_goes_with_the_people_who_are_known_through_it_alone(
     assert redis.exists(f"{PREFIX}person:id:{BOB['id']}"), "known through another shop as well"
     assert [entry.delivery.id for entry in outbox.read("", 10)] == ["d9"]
     assert list(redis.hkeys(PREFIX + "seen")) == [f"{PLATFORM} {OTHER_SHOP} orders/create".encode()]
-
-
-@pytest.mark.parametrize(
-    ("shops", "left"),
-    [
-        ([f"{PLATFORM} {SHOP}"], None),
-        ([f"{PLATFORM} {OTHER_SHOP}"], [f"{PLATFORM} {OTHER_SHOP}"]),
-        ([f"{PLATFORM} {SHOP}", f"{PLATFORM} {OTHER_SHOP}"], [f"{PLATFORM} {OTHER_SHOP}"]),
-    ],
-)
-def test_a_record_that_names_its_shops(
-    redis: Redis, purger: Purger, shops: list[str], left: list[str] | None
-) -> None:
-    of_person(redis, "id", ID, {"sent": AT, "shops": shops})
-    redis.set(f"{PREFIX}product:{PLATFORM}:{OTHER_SHOP}:1", "{}")
-    purger.order(Errand("purge_shop", "shop-1", AT, PLATFORM, SHOP))
-    purger.run()
-    found = redis.get(f"{PREFIX}person:id:{ID}")
-    assert (json.loads(found)["shops"] if found else None) == left
 
 
 def test_the_only_shop_takes_everybody_with_it(

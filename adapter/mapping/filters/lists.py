@@ -96,7 +96,11 @@ def _where(key: str, value: Argument) -> Apply:
     def apply(elements: Json) -> Json:
         if not isinstance(elements, list):
             return None
-        return [each for each in elements if isinstance(each, dict) and test(each.get(key))]
+        return [
+            each
+            for each in elements
+            if isinstance(each, dict) and (found := each.get(key)) is not None and test(found)
+        ]
 
     return apply
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
-from functools import lru_cache, partial
+from functools import lru_cache, partial, reduce
 
 from adapter.mapping.filters.registry import Apply, named
 from adapter.mapping.types import bad
@@ -16,13 +17,16 @@ _ZERO = Decimal(0)
 _named = partial(named, "Numbers")
 
 
-def _number(value: Json) -> Decimal:
+def _number(value: Json) -> Decimal | None:
+    """The number that a value is, None for a blank one; raises ValueError for what is no number."""
     if type(value) is str and len(value) <= _LONGEST_NUMBER:
         return _remembered_number(value)
     return _any_number(value)
 
 
-def _any_number(value: Json) -> Decimal:
+def _any_number(value: Json) -> Decimal | None:
+    if is_blank(value):
+        return None
     number = exact(value)
     if number is None:
         raise bad("number", value)
@@ -30,6 +34,14 @@ def _any_number(value: Json) -> Decimal:
 
 
 _remembered_number = lru_cache(maxsize=4096)(_any_number)
+
+
+def _of_number(make: Callable[[Decimal], Json]) -> Apply:
+    def apply(value: Json) -> Json:
+        number = _number(value)
+        return None if number is None else make(number)
+
+    return apply
 
 
 @_named(
@@ -45,13 +57,8 @@ def _sum(key: str | None = None) -> Apply:
             return None
         if key is not None:
             value = [each.get(key) for each in value if isinstance(each, dict)]
-        numbers = [_number(each) for each in value if not is_blank(each)]
-        if not numbers:
-            return None
-        total = _ZERO
-        for number in numbers:
-            total = EXACT.add(total, number)
-        return total
+        numbers = [number for each in value if (number := _number(each)) is not None]
+        return reduce(EXACT.add, numbers, _ZERO) if numbers else None
 
     return apply
 
@@ -63,7 +70,7 @@ def _sum(key: str | None = None) -> Apply:
     ("500", "cents", Decimal("5.00")),
 )
 def _cents() -> Apply:
-    return lambda value: None if is_blank(value) else _number(value).scaleb(-2, EXACT)
+    return _of_number(lambda number: number.scaleb(-2, EXACT))
 
 
 @_named(
@@ -73,7 +80,7 @@ def _cents() -> Apply:
     (0, "gt(0)", False),
 )
 def _gt(n: int | Decimal) -> Apply:
-    return lambda value: None if is_blank(value) else _number(value) > n
+    return _of_number(lambda number: number > n)
 
 
 @_named(
@@ -83,4 +90,4 @@ def _gt(n: int | Decimal) -> Apply:
     (0, "lt(0)", False),
 )
 def _lt(n: int | Decimal) -> Apply:
-    return lambda value: None if is_blank(value) else _number(value) < n
+    return _of_number(lambda number: number < n)

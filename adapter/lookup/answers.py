@@ -5,14 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from adapter.cli.peopletext import called, item_text, utc_text
-
-if TYPE_CHECKING:
-    from adapter.cli.desk import Asked, Desk
-    from adapter.mapping import Mappings
-    from adapter.store.people import Holder, Item, Thing
+from adapter.lookup.desk import Asked, Desk
+from adapter.lookup.texts import called, item_text, utc_text
+from adapter.mapping import Mappings
+from adapter.store.people import Holder, Item, Thing
 
 LATE_SECONDS = 72 * 3600
 """Customer.io lets older events trigger nothing."""
@@ -21,7 +18,7 @@ LATE_SECONDS = 72 * 3600
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What became of the event, of one thing. `verdict` is a word for programs: sent, pending,
-    taken, waiting, parked, refused, dropped, elsewhere, nobody, erased, rule or unknown."""
+    taken, given up, waiting, parked, refused, dropped, elsewhere, nobody, erased, rule, unknown."""
 
     about: str
     verdict: str
@@ -151,10 +148,14 @@ def _claimed(case: Case, thing: Thing) -> tuple[str, str] | None:
     if not holders:
         return None
     said = "; ".join(map(_held_text, holders))
+    far = "" if case.whole else ", as far as was looked"
+    if thing.ref[0] in ("cart", "checkout") and thing.owner is None:
+        # Somebody owns whatever went out; what waits or is under way was told before this.
+        why = f"nobody named the {thing.ref[0]} within 72 hours, or 20 newer ones waited"
+        return "given up", f"{said}; {why}: it came to nothing (no_person){far}"
     if case.event == "added_to_cart":
         end = "it went out, unless nobody was known for it in 72 hours or 20 newer ones waited"
         return "taken", f"{said}; {end}"
-    far = "" if case.whole else ", as far as was looked"
     return "sent", f"{said}; it waits nowhere and was not refused{far}, so it went out"
 
 

@@ -1,0 +1,106 @@
+"""Looks once a minute whether somebody must be told: reads the facts, holds the rules against them,
+tells what is new and remembers what was told.
+
+One worker looks for all of them. The state is written after the message: who is killed in between
+tells twice rather than never.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from redis import Redis
+
+from adapter.alerts import ALERTS_FILE, News, Rule, Turn, judge, read_rules, turn
+from adapter.alerts.judge import HELD_SECONDS
+from adapter.alerts.message import line, text
+from adapter.errors import Fault, MappingFileError
+from adapter.herald import Herald
+from adapter.mapping.loader import SCHEMA_FILE, Sources, compile_sources, read, read_all
+from adapter.settings import shipped
+from adapter.store.alerts import Ground, States
+
+EVERY_SECONDS = 60.0
+_EVENTS = {"fires": "alert", "reminder": "alert still on", "over": "alert over"}
+
+_log = logging.getLogger(__name__)
+
+
+def rules_in(sources: Sources, events: Iterable[str], faults: list[Fault]) -> tuple[Rule, ...]:
+    """The rules of mapping directories, the shipped ones where they have none of their own;
+    `events` are the names of the contract."""
+    root = sources.top.get(ALERTS_FILE)
+    if root is None:
+        root = read(shipped("mappings"), []).top[ALERTS_FILE]
+    return read_rules(root, events, faults)
+
+
+def load_rules(layers: Sequence[Path]) -> tuple[Rule, ...]:
+    """Raises MappingFileError with every fault in alerts.yml, or in what it is held against."""
+    faults: list[Fault] = []
+    sources = read_all(layers, faults, shipped("mappings") / SCHEMA_FILE)
+    mappings = compile_sources(sources, faults)
+    rules = rules_in(sources, mappings.schema.events, faults) if mappings else ()
+    if faults:
+        raise MappingFileError(faults)
+    return rules
+
+
+class Lookout:
+    """The alerts of one workspace; without a `herald` they go to the log alone."""
+
+    def __init__(
+        self, redis: Redis, workspace: str, rules: Sequence[Rule], herald: Herald | None = None
+    ) -> None:
+        self._workspace = workspace
+        self._rules = rules
+        self._herald = herald
+        self._ground = Ground(redis, workspace)
+        self._states = States(redis, workspace)
+        self._name = secrets.token_hex(8)
+
+    def look(self, now: float | None = None) -> tuple[News, ...]:
+        """Look if it is our turn; what was told. Raises StoreError."""
+        return self.look_now(now) if self._states.take_turn(self._name) else ()
+
+    def look_now(self, now: float | None = None) -> tuple[News, ...]:
+        """Look whosever turn it is."""
+        at = time.time() if now is None else now
+        status = self._ground.status()
+        age = status["oldest_pending_seconds"] or 0.0
+        self._ground.volume.record(at, held=status["paused"] or age > HELD_SECONDS)
+        before = self._states.read()
+        found = turn(self._rules, before, judge(self._rules, self._ground.facts(at)), at)
+        self._log(found)
+        passed = self._tell(found)
+        self._states.write(before, found.told(at) if passed else found.states)
+        return found.news
+
+    def _log(self, found: Turn) -> None:
+        kinds = {rule.name: rule.kind for rule in self._rules}
+        for one in found.news:
+            if not one.fresh:
+                continue
+            level = logging.ERROR if one.state.level == "error" else logging.WARNING
+            _log.log(
+                level if one.kind != "over" else logging.WARNING,
+                _EVENTS[one.kind],
+                extra={
+                    "workspace": self._workspace,
+                    "rule": one.rule,
+                    "subject": one.subject,
+                    "alert": line(one, kinds.get(one.rule, "")),
+                },
+            )
+
+    def _tell(self, found: Turn) -> bool:
+        if not found.news or self._herald is None:
+            return True
+        word = self._herald.tell(text(self._workspace, self._rules, found.news))
+        if not word.passed:
+            _log.warning("alerts not delivered, tried again", extra={"reason": word.said})
+        return word.passed

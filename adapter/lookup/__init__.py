@@ -1,0 +1,1 @@
+"""What is known of somebody and why, for whoever asks: a command, or the console. Only reads."""

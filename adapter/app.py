@@ -33,6 +33,7 @@ from adapter.store.outbox import Outbox
 from adapter.store.purge import Purger
 from adapter.transport import Transport
 from adapter.web import create_app
+from adapter.web.console import Backstage
 
 WORKSPACE = "default"
 CUSTOM = "custom"
@@ -61,16 +62,39 @@ def build_web(settings: Settings) -> Flask:
     redis = connect(settings.redis_url or "", "web", max_connections=settings.redis_max_connections)
     layers = mappings_layers(settings)
     platforms = load_profiles(layers)
+    mappings = load_mappings(layers)
     intake = Intake(
         platforms=platforms,
-        mappings=load_mappings(layers),
+        mappings=mappings,
         outbox=Outbox(redis, WORKSPACE, flush_job(WORKSPACE)),
         secrets=settings.secrets,
         shops=settings.shops,
     )
     start.warn(settings, redis, platforms)
     return create_app(
-        intake, Health(redis), max_body_bytes=settings.max_body_bytes, workspace=WORKSPACE
+        intake,
+        Health(redis),
+        max_body_bytes=settings.max_body_bytes,
+        workspace=WORKSPACE,
+        backstage=build_backstage(settings, redis, mappings, layers),
+    )
+
+
+def build_backstage(
+    settings: Settings, redis: Redis, mappings: Mappings, layers: tuple[Path, ...]
+) -> Backstage:
+    """What the console works with."""
+    return Backstage(
+        settings=settings,
+        redis=redis,
+        workspace=WORKSPACE,
+        mappings=mappings,
+        layers=layers,
+        contract=shipped("mappings") / SCHEMA_FILE,
+        fixtures=shipped("fixtures"),
+        destination=DESTINATIONS["track"],
+        policy_of=policy_of,
+        outbox=lambda: Outbox(redis, WORKSPACE, flush_job(WORKSPACE), secret=settings.hash_secret),
     )
 
 

@@ -6,13 +6,23 @@ What comes from outside is read elsewhere (`mapping.body`): money must not pass 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from typing import TypeVar
 
 import msgspec
 
 from adapter.model import Json
 
+T = TypeVar("T")
+
 load = msgspec.json.Decoder().decode
 """What `dump` wrote."""
+
+
+def reader(kind: type[T]) -> Callable[[bytes], T]:
+    """Reads what `dump` wrote of a dataclass straight into one, whose defaults may be left out."""
+    return msgspec.json.Decoder(kind).decode
+
 
 dump = msgspec.json.Encoder().encode
 """Raises ValueError for a text that is no Unicode; writes null for what is no number."""

@@ -13,8 +13,6 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from redis import Redis
-
 from adapter.alerts import ALERTS_FILE, News, Rule, Turn, judge, read_rules, turn
 from adapter.alerts.judge import HELD_SECONDS
 from adapter.alerts.message import line, text
@@ -54,13 +52,13 @@ class Lookout:
     """The alerts of one workspace; without a `herald` they go to the log alone."""
 
     def __init__(
-        self, redis: Redis, workspace: str, rules: Sequence[Rule], herald: Herald | None = None
+        self, ground: Ground, states: States, rules: Sequence[Rule], herald: Herald | None = None
     ) -> None:
-        self._workspace = workspace
+        self._ground = ground
+        self._states = states
         self._rules = rules
         self._herald = herald
-        self._ground = Ground(redis, workspace)
-        self._states = States(redis, workspace)
+        self._workspace = ground.workspace
         self._name = secrets.token_hex(8)
 
     def look(self, now: float | None = None) -> tuple[News, ...]:

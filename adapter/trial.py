@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from adapter.destinations.base import Destination
@@ -55,7 +55,6 @@ class Workbench:
 
     layers: tuple[Sources, ...]
     live: Mappings
-    _known: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, directories: Sequence[Path], contract: Path, live: Mappings) -> Workbench:
@@ -71,9 +70,11 @@ class Workbench:
         return self.layers[-1].directory if len(self.layers) > 1 else OVERLAY
 
     def files(self, platform: str) -> list[str]:
-        """The names of files that may be edited for a platform: `shopify/orders.yml`, `names.yml`."""
+        """What may be edited for a platform: `shopify/orders.yml`, `names.yml`, ..."""
         found = dict.fromkeys(
-            f"{platform}/{name}" for each in self.layers for name in each.platforms.get(platform, {})
+            f"{platform}/{name}"
+            for each in self.layers
+            for name in each.platforms.get(platform, {})
         )
         return [*found, f"{platform}/{TOPICS_FILE}", *TOP_FILES]
 
@@ -138,7 +139,8 @@ class Workbench:
         if tree is None:
             trees.pop(name, None)
         else:
-            upper.platforms.setdefault(platform, {}) if platform else None
+            if platform:
+                upper.platforms.setdefault(platform, {})
             trees[name] = without(tree, RELEASE)
         return upper
 

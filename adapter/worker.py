@@ -27,6 +27,7 @@ from adapter.herald import Herald
 from adapter.jobs import QUEUE
 from adapter.lookout import EVERY_SECONDS, Lookout, load_rules
 from adapter.settings import Settings
+from adapter.store.alerts import Ground, States
 from adapter.store.connection import connect
 from adapter.store.mode import SIGN_SECONDS, Signs
 from adapter.store.room import Room
@@ -95,7 +96,8 @@ def run(settings: Settings) -> int:
     )
     url = settings.alert_webhook_url
     rules = load_rules(mappings_layers(settings))
-    lookout = Lookout(redis, office.workspace, rules, Herald(url) if url else None)
+    ground, states = Ground(redis, office.workspace), States(redis, office.workspace)
+    lookout = Lookout(ground, states, rules, Herald(url) if url else None)
     watches = {
         "sweep": lambda: _sweep(office, signs),
         "purge": lambda: _purge(office),

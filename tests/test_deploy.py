@@ -186,7 +186,7 @@ def test_what_the_platform_makes_up_is_only_what_it_may() -> None:
 def test_health_paths_are_routes() -> None:
     app = Flask("routes")
     app.register_blueprint(health.blueprint(None))  # type: ignore[arg-type]
-    app.register_blueprint(metrics.blueprint({}, {}))
+    app.register_blueprint(metrics.blueprint(Health(Redis()), {}))
     routes = {str(rule) for rule in app.url_map.iter_rules()}
     named = {RENDER["adapter-web"]["healthCheckPath"]}
     named |= {check["path"] for check in FLY["http_service"]["checks"]}

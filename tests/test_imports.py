@@ -43,12 +43,13 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("how to send it", ("courier",)),
     ("what became of it", ("account",)),
     ("what it would become", ("explain", "reference")),
+    ("what an edit would change", ("trial",)),
     ("a process of ours", ("settings", "logs", "supervisor")),
     ("one library each", ("jobs", "transport", "processes", "embedded", "patience", "herald")),
     ("in place of one", ("rehearsal",)),
     ("Redis", ("store",)),
     ("what is wrong with it all, what is known of somebody", ("doctor", "lookup")),
-    ("the two ways", ("intake", "flush", "replay")),
+    ("the two ways", ("intake", "flush", "replay", "lookout")),
     ("HTTP", ("web",)),
     ("wiring", ("app",)),
     ("processes", ("worker", "demo")),
@@ -65,6 +66,7 @@ PURE = (
     "who is meant",
     "how to send it",
     "what it would become",
+    "what an edit would change",
 )
 
 # A stand-in for somebody else's service knows nothing of us, and only who starts it knows of it.
@@ -80,6 +82,8 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "gunicorn": ("patience.py", "web/"),
     "prometheus_client": ("web/",),
     "isal": ("store/",),
+    "itsdangerous": ("web/",),
+    "markupsafe": ("web/",),
     "msgspec": ("compact.py", "mapping/body.py"),
     "redis": ("store/", "doctor/start.py", "jobs.py", "worker.py", "app.py"),
     "requests": ("transport.py", "herald.py", "demo.py", "cli/dev.py"),

@@ -110,9 +110,7 @@ def read_rules(root: Node | None, events: Iterable[str], faults: list[Fault]) ->
         faults.append(root.fault(f"{ALERTS_FILE}: expected a mapping of names to rules"))
         return ()
     reader = _Reader(frozenset(events), faults)
-    found = (
-        reader.rule(name, key, node) for name, key, node in entries(root) if not _is_off(node)
-    )
+    found = (reader.rule(name, key, node) for name, key, node in entries(root) if not _is_off(node))
     return tuple(rule for rule in found if rule is not None)
 
 
@@ -207,7 +205,9 @@ class _Reader:
 
     def _names(self, path: str, node: Node, *, days: bool) -> tuple[str, ...]:
         if not node.is_sequence or not all(each.is_text for each in node.value):
-            self.faults.append(node.fault(f"{path}: expected a list of {'days' if days else 'names'}"))
+            self.faults.append(
+                node.fault(f"{path}: expected a list of {'days' if days else 'names'}")
+            )
             return ()
         for each in node.value if days else ():
             if not _DAY.fullmatch(each.value):

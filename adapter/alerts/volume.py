@@ -105,20 +105,18 @@ def silent(history: History, name: str) -> tuple[bool | None, int, int]:
     active = [at for at, count in enumerate(past) if count]
     if len(active) < LEAST_ACTIVE_HOURS or len(past) + gap < LEAST_WEEKS * WEEK_HOURS:
         return None, gap, 0
-    longest = max(
-        later - earlier - 1 for earlier, later in zip(active, active[1:], strict=False)
-    )
+    longest = max(later - earlier - 1 for earlier, later in zip(active, active[1:], strict=False))
     return gap >= GAPS * (longest + 1), gap, longest
 
 
-def _held_against(
-    history: History, counts: Sequence[int], hours: int, share: float
-) -> Drop | None:
+def _held_against(history: History, counts: Sequence[int], hours: int, share: float) -> Drop | None:
     """The last whole hours and what was to be expected of them; None where that is not known."""
     end = len(counts) - 1
     begin = end - hours
-    if begin < 0 or history.held and not history.held.isdisjoint(
-        range(history.first + begin, history.first + end)
+    if (
+        begin < 0
+        or history.held
+        and not history.held.isdisjoint(range(history.first + begin, history.first + end))
     ):
         return None
     level = sum(counts[max(0, begin - LEVEL_HOURS) : begin])
@@ -132,9 +130,9 @@ def _held_against(
             range(history.first + low, history.first + high)
         ):
             continue
-        there = min(
-            sum(counts[low:high]), sum(counts[low - 1 : high - 1]), sum(counts[low + 1 : high + 1])
-        )
+        there = sum(counts[low:high])
+        earlier = there - counts[high - 1] + counts[low - 1]
+        there = min(there, earlier, there - counts[low] + counts[high])
         before = sum(counts[low - LEVEL_HOURS : low])
         plain.append(there)
         scaled.append(there * max(LOWEST_LEVEL, level / before) if before else there)

@@ -13,6 +13,7 @@ import click
 
 from adapter import __version__
 from adapter.cli import (
+    alerts,
     catalog,
     compare,
     contract,
@@ -62,7 +63,7 @@ def main() -> None:
     """
 
 
-_MODULES = (run, mappings, contract, topics, catalog, people, dev, status, doctor)
+_MODULES = (run, mappings, contract, topics, catalog, people, dev, status, doctor, alerts)
 _LOOKING_BACK = (dead, replays, deliveries, compare)
 
 for _module in (*_MODULES, *_LOOKING_BACK):

@@ -21,7 +21,7 @@ from adapter.store import mode, refs
 from adapter.store.connection import store_errors
 from adapter.store.drift import Drift
 from adapter.store.health import Status
-from adapter.store.pressure import share
+from adapter.store.pressure import Memory, share
 from adapter.store.volume import Volume
 
 TURN_SECONDS = 50
@@ -65,12 +65,19 @@ class States:
             pipe.execute()
 
 
+def memory(redis: Redis) -> Memory:
+    """What Redis uses and may use. Raises StoreError."""
+    with store_errors():
+        told: Any = redis.info("memory")
+    return int(told.get("used_memory", 0)), int(told.get("maxmemory", 0))
+
+
 class Ground:
     """All that a workspace's alerts are judged by. Methods raise StoreError."""
 
     def __init__(self, redis: Redis, workspace: str) -> None:
         self._redis = redis
-        self._workspace = workspace
+        self.workspace = workspace
         self._status = Status(redis, workspace)
         self._drift = Drift(redis, workspace)
         self.volume = Volume(redis, workspace)
@@ -81,8 +88,6 @@ class Ground:
     def facts(self, now: float | None = None) -> Facts:
         at = time.time() if now is None else now
         status = self.status()
-        with store_errors():
-            memory: Any = self._redis.info("memory")
         error = status["last_error"]
         return Facts(
             at,
@@ -93,7 +98,7 @@ class Ground:
             parked=status["parked"],
             paused=status["paused"],
             reason=error["reason"] if error else "",
-            memory=share((memory.get("used_memory", 0), memory.get("maxmemory", 0))),
-            mixed=mode.last(self._redis, self._workspace).is_mixed(at),
+            memory=share(memory(self._redis)),
+            mixed=mode.last(self._redis, self.workspace).is_mixed(at),
             findings=tuple(self._drift.findings(at)),
         )

@@ -11,7 +11,7 @@ from typing import Any
 
 from redis import Redis
 
-from adapter.compact import dump, load
+from adapter.compact import dump, reader
 from adapter.deeds import Errand
 from adapter.errors import StoreError
 from adapter.jobs import JobTemplate
@@ -46,7 +46,6 @@ MOST_BODIES = 20
 """Bodies that stay with one dead letter: of one person's news in one batch."""
 
 _INDEX = re.compile(r"\[\d+\]")
-_FIRST_EVENT = 5  # after d, p, a, l and q
 FULL = "Redis is nearly full: what is left is for those who empty it"
 WAITED_TOO_LONG = "the order's owner did not become known within 24 hours"
 
@@ -341,24 +340,27 @@ def _key(entry: Entry, event: CanonicalEvent) -> list[str]:
     return [refs.business_key(entry.delivery, event.name, event.key), entry.delivery.id]
 
 
+_delivery, _person, _event = reader(Delivery), reader(Person), reader(CanonicalEvent)
+_action, _ledger, _operation = reader(Action), reader(OrderMoney), reader(Operation)
+_PARTS = (b"p", b"a", b"l", b"q")
+
+
 def _entry(id_: str, fields: Mapping[bytes, bytes]) -> Entry:
-    texts = [fields[b"d"], fields[b"p"] or b"{}"]
-    texts += [fields.get(name) or b"null" for name in (b"a", b"l", b"q")]
-    while (text := fields.get(b"e%d" % (len(texts) - _FIRST_EVENT))) is not None:
-        texts.append(text)
-    # One document of all of them: reading it costs half of what reading them one by one does.
-    delivery, person, action, ledger, operation, *events = load(b"[%b]" % b",".join(texts))
+    person, action, ledger, operation = map(fields.get, _PARTS)
+    events: list[CanonicalEvent] = []
+    while (text := fields.get(b"e%d" % len(events))) is not None:
+        events.append(_event(text))
     return Entry(
         id=id_,
         size=sum(map(len, fields.values())),
-        delivery=Delivery.from_json(delivery),
-        person=Person.from_json(person),
-        events=tuple([CanonicalEvent.from_json(event) for event in events]),
+        delivery=_delivery(fields[b"d"]),
+        person=_person(person) if person else Person(),
+        events=tuple(events),
         order=fields[b"o"].decode() or None,
-        action=Action.from_json(action) if action else None,
-        ledger=OrderMoney.from_json(ledger) if ledger else None,
+        action=_action(action) if action else None,
+        ledger=_ledger(ledger) if ledger else None,
         kept=fields.get(b"k", b"").decode(),
-        operation=Operation.from_json(operation) if operation else None,
+        operation=_operation(operation) if operation else None,
     )
 
 

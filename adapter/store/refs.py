@@ -95,7 +95,7 @@ def owner(kind: str, platform: str, shop: str, value: str) -> str:
     return f"owner:{kind}:{platform}:{shop}:{_short(value)}"
 
 
-@lru_cache(maxsize=1 << 15)
+@lru_cache(maxsize=1 << 13)
 def memory(kind: str, platform: str, shop: str, value: str, secret: str = "") -> str:
     """What is remembered under a Ref of the resolver: of an owner, a cart, a person."""
     if kind == "person":

@@ -58,7 +58,7 @@ class Volume:
             last = load(found) if found else None
             totals = self._totals(pipe)
             began = int(at) // HOUR if last is None else last["began"]
-            pipe.multi()  # type: ignore[no-untyped-call]
+            pipe.multi()
             if last is not None:
                 self._add(pipe, _grown(last["totals"], totals), min(last["at"], at), at)
             if held:

@@ -7,23 +7,31 @@ from werkzeug.exceptions import HTTPException
 
 from adapter.intake import Intake
 from adapter.store.drift import Drift, Tally
-from adapter.store.health import Health, Status
+from adapter.store.health import Health
 from adapter.web import health, metrics
+from adapter.web.console import Backstage, Console
 from adapter.web.webhooks import Webhooks
 
 
 def create_app(
-    intake: Intake, store: Health, *, max_body_bytes: int, workspace: str = "default"
+    intake: Intake,
+    store: Health,
+    *,
+    max_body_bytes: int,
+    workspace: str = "default",
+    backstage: Backstage | None = None,
 ) -> Flask:
-    """The application; everything it works with comes in, so tests and tools can make their own."""
+    """The application; everything it works with comes in, so tests and tools can make their own.
+
+    Without a `backstage` there is no console.
+    """
     app = Flask("adapter", static_folder=None)
     drift = Drift(store.redis, workspace)
     app.register_blueprint(health.blueprint(store))
-    app.register_blueprint(
-        metrics.blueprint({workspace: Status(store.redis, workspace)}, {workspace: drift})
-    )
+    app.register_blueprint(metrics.blueprint(store, {workspace: drift}))
     tally = Tally(drift, intake.mappings.schema)
-    webhooks = Webhooks(intake, app.wsgi_app, tally, max_body_bytes=max_body_bytes)
+    others = app.wsgi_app if backstage is None else Console(app.wsgi_app, backstage)
+    webhooks = Webhooks(intake, others, tally, max_body_bytes=max_body_bytes)
     app.wsgi_app = webhooks  # type: ignore[method-assign]  # how Flask wants middleware put in
 
     @app.errorhandler(HTTPException)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from flask import current_app, g, request
+from collections.abc import Mapping
+
+from flask import current_app, g, request, url_for
 
 from adapter.model import Json
 from adapter.store.audit import Audit
@@ -19,6 +21,11 @@ def audited(what: str, **facts: Json) -> None:
     """
     audit: Audit = current_app.extensions["audit"]
     audit.write(what, g.session.name, **facts)
+
+
+def address(endpoint: str, values: Mapping[str, str]) -> str:
+    """Where a page is, with what stands behind the question mark."""
+    return url_for(endpoint, _external=False, **values)
 
 
 def telling(target: str, text: str) -> str:

@@ -46,7 +46,9 @@ class Backstage:
         """Platform and shop of all that ever came. Raises StoreError."""
         from adapter.store.topics import Topics  # noqa: PLC0415
 
-        return sorted({(one.platform, one.shop) for one in Topics(self.redis, self.workspace).seen()})
+        return sorted(
+            {(one.platform, one.shop) for one in Topics(self.redis, self.workspace).seen()}
+        )
 
     def desk(self) -> Desk:
         """For looking somebody up. Raises StoreError."""

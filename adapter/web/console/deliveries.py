@@ -15,7 +15,7 @@ from adapter.store.kept import KeptDelivery
 from adapter.store.topics import Topics
 from adapter.store.visits import Visits
 from adapter.web.console import words
-from adapter.web.console.acts import audited
+from adapter.web.console.acts import address, audited
 from adapter.web.console.backstage import Backstage
 from adapter.web.console.tracing import traced
 
@@ -80,7 +80,7 @@ def blueprint(backstage: Backstage) -> Blueprint:
             if place is not None:
                 return redirect(url_for("deliveries.one", place=place), 303)
         asked = {name: value for name, value in given.items() if value}
-        return redirect(url_for("deliveries.listed", **asked), 303)
+        return redirect(address("deliveries.listed", asked), 303)
 
     @pages.route("/deliveries/<place>", methods=["GET", "POST"])
     def one(place: str) -> str | tuple[str, int]:
@@ -114,9 +114,7 @@ def needle(text: str) -> re.Pattern[bytes] | None:
 
 
 def _wish(given: Mapping[str, str]) -> Wish:
-    plain = {
-        name: given[name] or None for name in ("shop", "topic", "outcome", "order", "id")
-    }
+    plain = {name: given[name] or None for name in ("shop", "topic", "outcome", "order", "id")}
     return Wish(**plain, body=needle(given["who"]))
 
 
@@ -130,7 +128,10 @@ def _row(one: KeptDelivery, fates: Fates, oldest_pending: Any) -> Row:
         if oldest is not None and oldest <= one.at:
             return Row(one, "pending", "waits to be sent")
         return Row(one, "accepted", "" if fates.whole else "what became of it: open it")
-    events, did, dead, notes = [], [], [], []
+    events: list[str] = []
+    did: list[str] = []
+    dead: list[str] = []
+    notes: list[str] = []
     for _, fate in told:
         for event in fate.events:
             target = events if event.why is None else dead if _is_dead(event.why) else notes

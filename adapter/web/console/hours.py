@@ -26,6 +26,22 @@ SETTLES_SECONDS = 60
 """So long after its end an hour may still be added to: processes write every few seconds."""
 
 
+def webhooks(redis: Redis, workspace: str, number: int) -> list[tuple[int, int]]:
+    """(hour, webhooks) of the last hours, the oldest first, as the worker counted them. Raises
+    StoreError."""
+    hour = int(time.time() // HOUR)
+    wanted = range(hour - number + 1, hour + 1)
+    with store_errors():
+        pipe = redis.pipeline(transaction=False)
+        for each in wanted:
+            pipe.hgetall(f"{refs.prefix(workspace)}volume:{each}")
+        answers: Any = pipe.execute()
+    return [
+        (each, sum(int(n) for name, n in counts.items() if name.startswith(b"topic ")))
+        for each, counts in zip(wanted, answers, strict=True)
+    ]
+
+
 class Hours:
     """The hours of one workspace. Methods raise StoreError."""
 

@@ -83,9 +83,7 @@ def operation(data: Mapping[str, Any]) -> dict[str, Any]:
     attributes = shown.get("attributes")
     if isinstance(attributes, Mapping):
         about_event = shown.get("action") == "event"
-        shown["attributes"] = (
-            body(attributes) if about_event else dict.fromkeys(attributes, HIDDEN)
-        )
+        shown["attributes"] = body(attributes) if about_event else dict.fromkeys(attributes, HIDDEN)
     return shown
 
 

@@ -12,6 +12,7 @@ from flask import Blueprint, render_template, request
 from adapter.doctor import Finding, progress, start
 from adapter.jobs import workers
 from adapter.store import mode
+from adapter.store.alerts import States
 from adapter.store.connection import store_errors
 from adapter.store.drift import Drift
 from adapter.store.health import Status
@@ -19,15 +20,12 @@ from adapter.store.topics import Topics, latest
 from adapter.web.console import charts
 from adapter.web.console.backstage import Backstage
 from adapter.web.console.figures import Figures
-from adapter.web.console.hours import HOUR, Hours, events
+from adapter.web.console.hours import HOUR, Hours, events, webhooks
 
 CHART_HOURS = 48
 OUTCOMES = ("accepted", "ignored", "parked")
 PAGES = {"dead": "letters.grouped", "parked": "letters.grouped", "drift": "contract.show"}
 """Where what a finding is about can be looked at."""
-
-PAST = "doctor-hours"
-MOST_NAMES = charts.COLOURS
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +62,11 @@ def blueprint(backstage: Backstage) -> Blueprint:
         facts = {
             "status": status,
             "findings": findings,
+            "alerts": [
+                (rule, subject, state)
+                for (rule, subject), state in sorted(States(redis, workspace).read().items())
+                if state.fired is not None and state.over is None
+            ],
             "banners": [_banner(each) for each in findings if each.level in ("broken", "warning")],
             "signs": signs,
             "workers": len(listening),
@@ -92,17 +95,27 @@ def _banner(finding: Finding) -> dict[str, Any]:
 def _charts(backstage: Backstage, now: Any, hours: Hours) -> list[Chart]:
     known = backstage.mappings.schema.events
     found = []
-    webhooks = [(label, parts) for label, parts in now.webhooks]
-    found.append(_chart("per-minute", "Webhooks per minute, the last hour", webhooks, OUTCOMES))
+    found.append(_chart("per-minute", "Webhooks per minute, the last hour", now.webhooks, OUTCOMES))
     names = _names(now.events)
     found.append(_chart("sent-minute", "Events sent per minute, the last hour", now.events, names))
     by_hour: list[charts.Column] = [
-        (time.strftime("%d. %H:00", time.gmtime(hour * HOUR)), events(counts, known))
+        (_hour(hour), events(counts, known))
         for hour, counts in hours.last(CHART_HOURS)
     ]
+    counted = webhooks(backstage.redis, backstage.workspace, CHART_HOURS)
+    if any(count for _, count in counted):
+        columns: list[charts.Column] = [
+            (_hour(hour), {"webhooks": count}) for hour, count in counted
+        ]
+        title = f"Webhooks per hour, the last {CHART_HOURS} hours"
+        found.append(_chart("webhooks-hour", title, columns, ["webhooks"]))
     title = f"Events taken in per hour, the last {CHART_HOURS} hours"
     found.append(_chart("per-hour", title, by_hour, _names(by_hour)))
     return found
+
+
+def _hour(hour: int) -> str:
+    return time.strftime("%d. %H:00", time.gmtime(hour * HOUR))
 
 
 def _chart(id_: str, title: str, columns: list[charts.Column], names: Any) -> Chart:

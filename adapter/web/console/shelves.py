@@ -75,11 +75,9 @@ class Shelves:
     def members(self, place: Place, key: str, most: int) -> tuple[list[Letter], bool]:
         """The oldest of a group, and whether all that there are were looked at."""
         found: list[Letter] = []
-        looked = 0
         until = time.monotonic() + MOST_SECONDS
-        for one in self._every(place):
-            looked += 1
-            if looked > MOST_GROUPED or time.monotonic() > until:
+        for looked, one in enumerate(self._every(place)):
+            if looked == MOST_GROUPED or time.monotonic() > until:
                 return found, False
             if key_of(place, one) == key:
                 if len(found) == most:
@@ -88,9 +86,7 @@ class Shelves:
         return found, True
 
     def one(self, place: Place, id_: str) -> Letter | None:
-        return (
-            self._letters.dead_one(id_) if place == "dead" else self._letters.parked_one(id_)
-        )
+        return self._letters.dead_one(id_) if place == "dead" else self._letters.parked_one(id_)
 
     def named(self, place: str, ids: Sequence[str]) -> list[Thing]:
         """Those of the ids that are still there, in this order."""

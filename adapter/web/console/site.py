@@ -174,7 +174,7 @@ def _failures(app: Flask) -> None:
     @app.errorhandler(HTTPException)
     def refuse(error: HTTPException) -> AnyResponse:
         if error.code is not None and error.code < 400:
-            return error.get_response()  # type: ignore[return-value]
+            return error.get_response()
         response = page(error.code or 500, error.name, error.description or "")
         for name, value in error.get_headers():
             if name not in ("Content-Type", "Content-Length"):

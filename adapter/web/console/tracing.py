@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
 
 from adapter.account import Account, Fate
 from adapter.errors import MalformedError
@@ -108,9 +107,7 @@ def traced(backstage: Backstage, place: str, *, unmask: bool) -> Trace | None:
     )  # fmt: skip
 
 
-def _explained(
-    backstage: Backstage, one: KeptDelivery, raw: bytes | None
-) -> Explanation | None:
+def _explained(backstage: Backstage, one: KeptDelivery, raw: bytes | None) -> Explanation | None:
     """What the body would become today."""
     if raw is None:
         return None
@@ -121,9 +118,7 @@ def _explained(
         return explained(mapped, backstage.destination)
     mappings = backstage.mappings
     mapped = mappings.apply(one.delivery, body)
-    return explained(
-        mapped, backstage.destination, policy=backstage.policy, names=mappings.names
-    )
+    return explained(mapped, backstage.destination, policy=backstage.policy, names=mappings.names)
 
 
 def readable(raw: bytes | None, *, unmask: bool) -> str | None:
@@ -190,6 +185,14 @@ def _letter(browse: Browse, one: KeptDelivery, at: float) -> tuple[str, str] | N
     return None
 
 
+def body_of(browse: Browse, one: KeptDelivery) -> bytes | None:
+    """A delivery's body, wherever it still is. Raises StoreError."""
+    if one.body is not None:
+        return one.body
+    parked = _parked(browse, one)
+    return parked.body if parked else None
+
+
 def _parked(browse: Browse, one: KeptDelivery) -> ParkedDelivery | None:
     if one.outcome != "parked":
         return None
@@ -223,12 +226,12 @@ def _waiting(backstage: Backstage, one: KeptDelivery, found: Explanation | None)
     ]
 
 
-def _timings(
-    one: KeptDelivery, batches: list[tuple[Account, Fate]]
-) -> list[tuple[str, float]]:
+def _timings(one: KeptDelivery, batches: list[tuple[Account, Fate]]) -> list[tuple[str, float]]:
     found = []
     if one.delivery.triggered_at:
-        found.append(("from the change in the store to the door", one.at - one.delivery.triggered_at))
+        found.append(
+            ("from the change in the store to the door", one.at - one.delivery.triggered_at)
+        )
     if batches:
         account = batches[0][0]
         found.append(("from the door to its first batch settled", account.at - one.at))

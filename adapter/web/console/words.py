@@ -15,7 +15,7 @@ from adapter.store.visits import Visits
 from adapter.web.console import masks
 
 _HARMLESS = re.compile(r"[A-Za-z0-9_.:-]{1,120}")
-_TOKEN = "~"
+_SIGN = "~"
 _UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 
@@ -67,12 +67,12 @@ def pretty(value: Any) -> str:
 
 def hidden(visits: Visits, text: str) -> str:
     """A text as it may stand in an address: an id as it is, anything else as a token."""
-    return text if _HARMLESS.fullmatch(text) else _TOKEN + visits.say(text)
+    return text if _HARMLESS.fullmatch(text) else _SIGN + visits.say(text)
 
 
 def revealed(visits: Visits, text: str) -> str | None:
     """What an address says; None where its token is too old."""
-    return visits.said(text[1:]) if text.startswith(_TOKEN) else text
+    return visits.said(text[1:]) if text.startswith(_SIGN) else text
 
 
 def _plain(value: Any) -> Any:

@@ -1,0 +1,38 @@
+"""An end to what a visitor's own file may cost: so many seconds of this process's own work."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
+
+
+class TooLongError(Exception):
+    """It was ended."""
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Raises TooLongError once the process has worked that long.
+
+    What is inside must not wait for anything: the alarm goes off wherever the process is at that
+    moment. It works in the main thread only, where gunicorn's workers run; elsewhere there is no
+    end.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(_number: int, _frame: FrameType | None) -> NoReturn:
+        raise TooLongError
+
+    before = signal.signal(signal.SIGVTALRM, end)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)

@@ -10,8 +10,8 @@ run: .venv/run ## everything on this machine, with the sample story (ONCE=1: end
 	$(BIN)/adapter run $(if $(PORT),--port $(PORT)) $(if $(filter-out 0,$(ONCE)),--once)
 
 test: .venv/dev lint check ## every check and test that CI runs
-	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/edge
-	$(BIN)/python -m pytest tests/edge
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/edge --ignore tests/faults
+	$(BIN)/python -m pytest tests/edge tests/faults
 
 torture: .venv/dev ## the storms of tests/faults with thousands of deliveries each (TORTURE_SEED=1)
 	TORTURE=1 $(BIN)/python -m pytest -s tests/faults/test_storms.py tests/faults/test_full.py

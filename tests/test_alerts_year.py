@@ -160,7 +160,7 @@ def test_what_is_planted_is_found_and_little_else(seed: int) -> None:
 
 def test_a_small_shop_is_left_in_peace() -> None:
     """Ten orders a day, and nothing wrong in half a year."""
-    few = {name: 10.0 for name in PER_DAY}
+    few = dict.fromkeys(PER_DAY, 10.0)
     stories = told(year(7, (), few), YEAR // 2)
     assert [(at, news) for at, news in stories if news.kind == "fires"] == []
 

@@ -12,8 +12,9 @@ What asks Redis, sends and keeps the state is `adapter.lookout`.
 
 from adapter.alerts.facts import Facts, History, Verdict
 from adapter.alerts.judge import judge
-from adapter.alerts.rules import ALERTS_FILE, Rule, read_rules
+from adapter.alerts.rules import Rule, read_rules
 from adapter.alerts.states import News, State, Turn, turn
+from adapter.mapping.sources import ALERTS_FILE
 
 __all__ = [
     "ALERTS_FILE",

@@ -113,11 +113,7 @@ def _held_against(history: History, counts: Sequence[int], hours: int, share: fl
     """The last whole hours and what was to be expected of them; None where that is not known."""
     end = len(counts) - 1
     begin = end - hours
-    if (
-        begin < 0
-        or history.held
-        and not history.held.isdisjoint(range(history.first + begin, history.first + end))
-    ):
+    if begin < 0 or _is_held(history, begin, end):
         return None
     level = sum(counts[max(0, begin - LEVEL_HOURS) : begin])
     plain, scaled = [], []
@@ -126,9 +122,7 @@ def _held_against(history: History, counts: Sequence[int], hours: int, share: fl
         low, high = begin - shift, end - shift
         if low - LEVEL_HOURS < 0 or history.first + low - LEVEL_HOURS < history.began:
             break
-        if history.held and not history.held.isdisjoint(
-            range(history.first + low, history.first + high)
-        ):
+        if _is_held(history, low, high):
             continue
         there = sum(counts[low:high])
         earlier = there - counts[high - 1] + counts[low - 1]
@@ -140,6 +134,11 @@ def _held_against(history: History, counts: Sequence[int], hours: int, share: fl
         return None
     expected = share * min(_second(plain), _second(scaled))
     return Drop(hours, sum(counts[begin:end]), expected)
+
+
+def _is_held(history: History, low: int, high: int) -> bool:
+    hours = range(history.first + low, history.first + high)
+    return bool(history.held) and not history.held.isdisjoint(hours)
 
 
 def _second(values: Sequence[float]) -> float:

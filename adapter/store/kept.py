@@ -6,7 +6,6 @@ size and when Redis fills, oldest first (see `room`): what still waits is delive
 
 from __future__ import annotations
 
-import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -135,8 +134,3 @@ class Kept:
 def millisecond(stream_id: str) -> int:
     """When an item of a stream was added; Redis builds its ids from Unix milliseconds."""
     return int(stream_id.partition("-")[0])
-
-
-def place(seconds: float | None = None) -> str:
-    """The id of a stream from which on its items are younger than that many seconds."""
-    return str(round((time.time() - (seconds or 0)) * 1000))

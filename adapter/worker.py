@@ -43,6 +43,9 @@ PURGE_SECONDS = 5.0
 ROOM_SECONDS = 1.0
 """How often is looked whether Redis fills: a burst takes a few megabytes a second."""
 
+NICE = 10
+"""Where web and worker share a machine, stores are answered first: they wait for 5 s at the most."""
+
 RESTART_SECONDS = 2.0
 END_SECONDS = 7.0
 """A worker that was told to stop is gone by then, whatever Redis does."""
@@ -86,6 +89,8 @@ def run(settings: Settings) -> int:
     signs = Signs(redis, office.workspace, dry_run=settings.dry_run)
     _offices[office.workspace] = office
     look_for_garbage_seldom()
+    with suppress(OSError):
+        os.nice(NICE)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
     room = Room(

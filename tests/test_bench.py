@@ -11,10 +11,10 @@ from xml.etree import ElementTree
 import pytest
 
 from adapter.mapping import Mappings, load, parse_body
-from bench import chart, growth, mapping, stages
+from bench import chart, growth, mapping, page, stages
 from bench.bodies import FIXTURES, LARGE, MAPPINGS, SMALL, Orders
 from bench.filling import items
-from bench.tables import Figure, Goal, Result, ms
+from bench.tables import Figure, Goal, Result, Table, ms
 
 FILES = sorted(path.name for path in FIXTURES.glob("orders_*.json"))
 
@@ -113,3 +113,13 @@ def test_a_goal_is_missed_where_its_figure_is_beyond_its_bound() -> None:
     goal = Goal("an answer", Figure.of([0.04, 0.06, 0.07]), 0.05, True, ms)
     assert goal.line().startswith("missed   an answer: 60.0 ms")
     assert replace(goal, at_most=False).line().startswith("reached")
+
+
+def test_the_page_shows_every_table(tmp_path: Path) -> None:
+    table = Table("some title", ("what", "how | much"), [("this  one", "5 us")], ["a note"])
+    document = {"header": "today | here\nmore", "results": [Result("a thing", [table]).to_json()]}
+    assert list(page.page([document, document]))[:13] == [
+        *("", "## A thing", "", "Measured today | here."),
+        *("", "**some title**", "", "| what | how \\| much |", "|-|-:|", "| this one | 5 us |"),
+        *("", "- a note", ""),
+    ]

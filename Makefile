@@ -30,7 +30,7 @@ bench: .venv/dev ## how fast it is on this machine, beside a floor and a naive r
 docs: .venv/run ## the generated pages, and what editors need
 	MAPPINGS_DIR=mappings $(BIN)/adapter schema --markdown > docs/.new && mv docs/.new docs/events.md
 	$(BIN)/adapter filters --markdown > docs/.new && mv docs/.new docs/filters.md
-	for kind in contract mapping names rules topics; do \
+	for kind in alerts contract mapping names rules topics; do \
 	  MAPPINGS_DIR=mappings $(BIN)/adapter schema --editor $$kind > docs/.new \
 	  && mv docs/.new mappings/editor/$$kind.schema.json || exit 1; done
 

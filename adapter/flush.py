@@ -405,8 +405,9 @@ class _Measured:
 
     def __enter__(self) -> None: ...
 
-    def __exit__(self, *_: object) -> None:
-        if self._figures is None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        # Of a Redis that is gone nobody needs to wait once more.
+        if self._figures is None or kind is StoreError:
             return
         self._tally.observe(FLUSH, time.monotonic() - self._began)
         with suppress(StoreError):

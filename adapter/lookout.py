@@ -29,12 +29,12 @@ _log = logging.getLogger(__name__)
 
 
 def rules_in(sources: Sources, events: Iterable[str], faults: list[Fault]) -> tuple[Rule, ...]:
-    """The rules of mapping directories, the shipped ones where they have none of their own;
-    `events` are the names of the contract."""
-    root = sources.top.get(ALERTS_FILE)
-    if root is None:
-        root = read(shipped("mappings"), []).top[ALERTS_FILE]
-    return read_rules(root, events, faults)
+    """The rules of mapping directories; `events` are the names of the contract. Without any of
+    their own it is the shipped ones, less those about events that the contract lacks."""
+    own = sources.top.get(ALERTS_FILE)
+    if own is None:
+        return read_rules(read(shipped("mappings"), []).top[ALERTS_FILE], events, [])
+    return read_rules(own, events, faults)
 
 
 def load_rules(layers: Sequence[Path]) -> tuple[Rule, ...]:

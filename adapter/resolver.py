@@ -247,7 +247,9 @@ class _Batch:
         view = self.view
         (named,) = operation.identifiers.items()
         who = identity.follow(named, view)
-        if view.get(ANY_TOMBSTONE) and any(view.get(whom.tombstone(one)) for one in (named, who)):
+        erased = any(view.get(whom.tombstone(one)) for one in (named, who))
+        # An erasure that was refused is still to be done, whatever marks it has left here.
+        if erased and view.get(ANY_TOMBSTONE) and operation.action not in deeds.ERASING:
             self.skipped[entry.id] = whom.REDACTED
             return
         attributes, timestamp = operation.attributes, operation.timestamp

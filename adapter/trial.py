@@ -27,7 +27,7 @@ from adapter.strictyaml import parse
 MOST_TEXT = 64 * 1024
 """Characters of an edited file."""
 
-MOST_ALIASES = 20
+MOST_ALIASES = 10
 """A handful of aliases of aliases would make a tree that no memory holds."""
 
 OVERLAY = Path("custom")

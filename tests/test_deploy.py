@@ -256,7 +256,8 @@ class TestImage:
         expected = {
             f"adapter/{path.relative_to(ROOT / 'adapter').as_posix()}"
             for path in (ROOT / "adapter").rglob("*")
-            if path.suffix in (".py", ".lua") and "_shipped" not in path.parts
+            if path.suffix in (".py", ".lua", ".html", ".css", ".js")
+            and "_shipped" not in path.parts
         }
         for kind in ("mappings", "fixtures"):
             expected |= {
@@ -264,7 +265,8 @@ class TestImage:
                 for path in (ROOT / kind).rglob("*.*")
             }
         assert sum(name.endswith(".lua") for name in expected) > 5
-        assert sum(name.endswith(".schema.json") for name in expected) == 5
+        assert sum(name.endswith(".html") for name in expected) > 15
+        assert sum(name.endswith(".schema.json") for name in expected) == 6
         assert expected <= inside, expected - inside
         assert not [name for name in inside if name.split("/")[0] in ("tests", "bench", "docs")]
 

@@ -18,7 +18,7 @@ def _volume(rule: Rule, facts: Facts) -> Iterator[Verdict]:
     event = rule.wants["event"]
     wants = rule.wants
     bad, drop = dropped(facts.history, f"event {event}", wants["below"], wants["calm_days"])
-    if _stands_still(rule, facts):
+    if _stands_still(facts):
         bad = None
     if drop is None:
         yield Verdict(rule.name, event, bad, "too few, or too young, to tell")
@@ -29,7 +29,7 @@ def _volume(rule: Rule, facts: Facts) -> Iterator[Verdict]:
     yield Verdict(rule.name, event, bad, measure, end - drop.hours * HOUR)
 
 
-def _stands_still(rule: Rule, facts: Facts) -> bool:
+def _stands_still(facts: Facts) -> bool:
     """Nothing is sent at all, which other alerts tell; then no event says anything."""
     return facts.paused or facts.pending_seconds > HELD_SECONDS
 

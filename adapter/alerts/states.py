@@ -26,9 +26,9 @@ Key = tuple[str, str]
 class State:
     """One alert; times are Unix seconds, None is not (yet).
 
-    `since` is when it became bad, `seen` when that was first noticed, `fired` when it was found worth telling, `told` when somebody was
-    told last, `calm` since when it is not bad any more, `over` when it ended. `measure` is the
-    latest bad one.
+    `since` is when it became bad, `seen` when that was first noticed, `fired` when it was found
+    worth telling, `told` when somebody was told last, `calm` since when it is not bad any more,
+    `over` when it ended. `measure` is the latest bad one.
     """
 
     since: float

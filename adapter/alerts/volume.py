@@ -8,12 +8,12 @@ the last hours are held against the same hours of the four weeks before:
 - the same is done with each week set to today's level, by the day before; and the lower of both is
   what was to be expected. So neither a high week (the week after Black Friday) nor a low one
   (Christmas) makes an ordinary day look wrong;
-- the clocks change: the hour before and the hour after may be meant as well, and the lowest counts;
+- the clocks change: the hour before or after may be what is meant, and the lowest of them counts;
 - on calm days (Christmas) half of it is expected.
 
 It has dropped when it is below a share of that, and when that is no chance: less than once in
-10,000 times would so little come, of a tenth less than was expected (real traffic strays further than
-a Poisson process does). Hence at night, and in a small shop, more hours are needed.
+10,000 times would so little come, of a tenth less than was expected (real traffic strays further
+than a Poisson process does). Hence at night, and in a small shop, more hours are needed.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from math import exp, lgamma, log
 
 from adapter.alerts.facts import HOUR, WEEK_HOURS, WEEKS, History
@@ -105,7 +106,7 @@ def silent(history: History, name: str) -> tuple[bool | None, int, int]:
     active = [at for at, count in enumerate(past) if count]
     if len(active) < LEAST_ACTIVE_HOURS or len(past) + gap < LEAST_WEEKS * WEEK_HOURS:
         return None, gap, 0
-    longest = max(later - earlier - 1 for earlier, later in zip(active, active[1:], strict=False))
+    longest = max(later - earlier - 1 for earlier, later in pairwise(active))
     return gap >= GAPS * (longest + 1), gap, longest
 
 

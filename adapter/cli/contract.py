@@ -31,7 +31,8 @@ _WIDEST = 140
     metavar="KIND",
     is_flag=False,
     flag_value="mapping",
-    help="As JSON Schema for editors of mapping files, or of: contract, topics, names, rules.",
+    help="As JSON Schema for editors of mapping files, or of: contract, topics, names, rules, "
+    "alerts.",
 )
 def schema(
     names: tuple[str, ...], as_json: bool, markdown: bool, release: bool, editor: str | None

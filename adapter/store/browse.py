@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import re
 import time
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 from redis import Redis
 
 from adapter.account import Account, Fate
+from adapter.compact import dump, load
 from adapter.model import Delivery
 from adapter.store import refs
 from adapter.store.connection import store_errors
+from adapter.store.journal import STREAM as JOURNAL
 from adapter.store.journal import Journal
 from adapter.store.kept import STREAM, KeptDelivery, millisecond, unsqueeze
 
@@ -29,6 +31,12 @@ MOST_LOOKED = 2_000
 MOST_SECONDS = 1.5
 MOST_ACCOUNTS = 200
 """Batches in which what became of deliveries is looked for."""
+
+MOST_BATCHES, BATCHES_A_STEP = 400, 25
+"""Batches in which one delivery is looked for."""
+
+WAITS = "waits"
+"""What a note begins with after which another batch will tell more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +137,40 @@ class Browse:
         since = min(one.at for one in rows)
         wanted = {one.delivery.id for one in rows}
         found: dict[str, list[tuple[Account, Fate]]] = {}
-        looked = 0
-        for account in islice(self._journal.since(since), MOST_ACCOUNTS):
-            looked += 1
+        open_ = {one.delivery.id for one in rows if one.outcome == "accepted"}
+        for looked, account in enumerate(self._journal.since(since), 1):
             for id_ in wanted & account.fates.keys():
-                found.setdefault(id_, []).append((account, account.fates[id_]))
-        return Fates(found, looked < MOST_ACCOUNTS)
+                fate = account.fates[id_]
+                found.setdefault(id_, []).append((account, fate))
+                if not (fate.note or "").startswith(WAITS):
+                    open_.discard(id_)
+            if not open_:
+                break
+            if looked == MOST_ACCOUNTS:
+                return Fates(found, whole=False)
+            # Large batches take milliseconds to read: whoever else is served here goes first.
+            time.sleep(0)
+        return Fates(found)
+
+    def batches(self, one: KeptDelivery) -> tuple[list[Account], bool]:
+        """Those that a delivery was part of, and whether all since it came were looked through."""
+        needle = dump(one.delivery.id)
+        found: list[Account] = []
+        low, looked = str(millisecond(one.id)), 0
+        while looked < MOST_BATCHES:
+            with store_errors():
+                page: Any = self._redis.xrange(self._prefix + JOURNAL, low, "+", BATCHES_A_STEP)
+            for _, fields in page:
+                text = zlib.decompress(fields[b"j"])
+                # Spares the parsing of all others.
+                if needle in text:
+                    account = Account.from_json(load(text))
+                    found += [account] if one.delivery.id in account.fates else []
+            if len(page) < BATCHES_A_STEP:
+                return found, True
+            low = f"({page[-1][0].decode()}"
+            looked += len(page)
+        return found, False
 
     def oldest_pending(self) -> float | None:
         """When the oldest that waits to be sent came (Unix seconds)."""

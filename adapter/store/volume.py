@@ -33,7 +33,7 @@ MOST_NAMES = 300
 FRESH_HOURS = 3
 """So many of the latest hours may still grow and are read anew each time."""
 
-HELD = "held"
+HELD, TOPIC = "held", "topic "
 LETTERS = ("dead", "parked")
 
 
@@ -53,7 +53,7 @@ class Volume:
         """
         at = time.time() if now is None else now
         with store_errors(), self._redis.pipeline(transaction=True) as pipe:
-            pipe.watch(self._key)
+            pipe.watch(self._key)  # type: ignore[no-untyped-call]
             found: Any = pipe.get(self._key)
             last = load(found) if found else None
             totals = self._totals(pipe)
@@ -61,6 +61,8 @@ class Volume:
             pipe.multi()
             if last is not None:
                 self._add(pipe, _grown(last["totals"], totals), min(last["at"], at), at)
+                gone = [name for name in last["totals"] if name not in totals]
+                self._forget(pipe, [name for name in gone if name.startswith(TOPIC)], int(at))
             if held:
                 pipe.hset(self._name(int(at) // HOUR), HELD, "1")
                 pipe.expire(self._name(int(at) // HOUR), KEEP_SECONDS)
@@ -86,12 +88,18 @@ class Volume:
         for at, counts in zip(missing, hashes, strict=True):
             known[at] = {name.decode(): int(count) for name, count in counts.items()}
         self._read = known
-        names = {name for counts in known.values() for name in counts} - {HELD}
+        last: Any = load(found) if found else {"began": hour, "totals": {}}
+        # Topics of a shop that was erased are in no total any more, and nobody misses them.
+        names = {
+            name
+            for name in {name for counts in known.values() for name in counts}
+            if name != HELD and (not name.startswith(TOPIC) or name in last["totals"])
+        }
         names |= {f"letters {kind}" for kind in LETTERS}
         hours = range(first, hour + 1)
         return History(
             first,
-            load(found)["began"] if found else hour,
+            last["began"],
             {name: tuple([known[at].get(name, 0) for at in hours]) for name in sorted(names)},
             frozenset(at for at in hours if HELD in known[at]),
         )
@@ -106,7 +114,7 @@ class Volume:
             elif kind in LETTERS and not what:
                 totals[f"letters {kind}"] = int(count)
         for name, count in pipe.hgetall(self._prefix + "topics").items():
-            totals[f"topic {name.decode().partition(' ')[2]}"] += int(count)
+            totals[f"{TOPIC}{name.decode().partition(' ')[2]}"] += int(count)
         return dict(totals)
 
     def _add(self, pipe: Any, grown: Mapping[str, int], begin: float, end: float) -> None:
@@ -119,6 +127,11 @@ class Volume:
             for name, count in counts.items():
                 pipe.hincrby(self._name(hour), name, count)
             pipe.expire(self._name(hour), KEEP_SECONDS)
+
+    def _forget(self, pipe: Any, names: list[str], now: int) -> None:
+        """A shop was erased: its name is not kept here either."""
+        for hour in range((now - KEEP_SECONDS) // HOUR, now // HOUR + 1) if names else ():
+            pipe.hdel(self._name(hour), *names)
 
     def _name(self, hour: int) -> str:
         return f"{self._key}:{hour}"

@@ -1,7 +1,6 @@
 """GET /metrics, as Prometheus reads it.
 
-Everything is asked of Redis when it is asked for, so one process answers for all of them. What it
-all means is told in docs/alerts.md.
+Everything is asked of Redis when it is asked for, so one process answers for all of them.
 """
 
 from __future__ import annotations

@@ -43,14 +43,15 @@ def test_what_is_not_said_has_a_default() -> None:
         ("a: {kind: volum, event: x}", "1:11: a.kind: no kind 'volum', did you mean 'volume'?"),
         (
             "a: {level: error}",
-            "1:1: a: it needs a kind; there are volume, silence, dead, parked, pending, paused, "
-            "presence, memory, mixed",
+            f"1:1: a: it needs a kind; there are {', '.join(KINDS)}",
         ),
         ("a: {kind: volume}", "1:1: a: it needs 'event'"),
         (
             "a: {kind: volume, event: order_complete}",
-            "1:26: a.event: 'order_complete' is not an event of the contract, "
-            "did you mean 'order_completed'?",
+            (
+                "1:26: a.event: 'order_complete' is not an event of the contract, "
+                "did you mean 'order_completed'?"
+            ),
         ),
         (
             "a: {kind: dead, more_then: 3}",
@@ -101,7 +102,7 @@ def test_a_shop_says_what_differs(tmp_path: Path) -> None:
 
 def test_faults_of_an_overlay_name_its_file(tmp_path: Path) -> None:
     (tmp_path / "alerts.yml").write_text("orders_dropped: {bellow: 0.5}\n")
-    with pytest.raises(MappingFileError, match="alerts.yml:1:18: orders_dropped.bellow: not a"):
+    with pytest.raises(MappingFileError, match=r"alerts\.yml:1:18: orders_dropped\.bellow: not a"):
         load_rules([shipped("mappings"), tmp_path])
 
 
@@ -109,6 +110,17 @@ def test_mappings_of_ones_own_have_the_shipped_rules(tmp_path: Path) -> None:
     (tmp_path / "acme").mkdir()
     (tmp_path / "acme" / "things.yml").write_text("topics: [things/made]\nperson: {id: id}\n")
     assert load_rules([tmp_path]) == load_rules([shipped("mappings")])
+
+
+def test_a_contract_of_ones_own_needs_no_alerts(tmp_path: Path) -> None:
+    (tmp_path / "schema.yml").write_text(
+        "version: 1\nperson: {email: email}\nitem: {name: text}\ncommon: {event_id: text}\n"
+        "flat: {}\nproduct: {}\nvariant: {}\n"
+        "events: {thing_made: {thing_id: id}}\n"
+    )
+    names = {rule.name for rule in load_rules([tmp_path])}
+    assert "redis_fills" in names
+    assert "orders_dropped" not in names
 
 
 def test_every_kind_is_told_of() -> None:

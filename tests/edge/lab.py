@@ -554,10 +554,12 @@ class Workspace:
         until(lambda: name not in self.waiting(), "the sweep has seen it")
 
     def at_rest(self) -> dict[bytes, bytes | None]:
-        """All that is kept once nothing moves, less the counters and what is RQ's own."""
+        """All that is kept once nothing moves, less what is counted and what is RQ's own."""
         self.drained()
+        counted = ("counts", "figures", "volume", "alerts")
+        names = tuple(f"{self._prefix}{each}".encode() for each in counted)
         keys = (key for key in self.redis.scan_iter(f"{self._prefix}*"))
-        return {key: self.redis.dump(key) for key in keys if not key.endswith(b":counts")}
+        return {key: self.redis.dump(key) for key in keys if not key.startswith(names)}
 
     def drained(self, seconds: float = PATIENCE) -> None:
         until(lambda: self.pending() == 0 and not self.lease(), "the outbox is empty", seconds)

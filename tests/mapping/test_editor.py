@@ -26,9 +26,10 @@ NAMED = {
     "schema.yml": "contract",
     "names.yml": "names",
     "rules.yml": "rules",
+    "alerts.yml": "alerts",
     "topics.yml": "topics",
 }
-FILES = sorted(file for file in MAPPINGS.rglob("*.yml") if file.name not in ("platform.yml", "alerts.yml"))
+FILES = sorted(file for file in MAPPINGS.rglob("*.yml") if file.name != "platform.yml")
 
 
 def kind_of(file: Path) -> str:
@@ -102,6 +103,8 @@ VALID = [
     ("topics", "admin: [a/b]\nignored: {c/d: why}"),
     ("names", "preset: segment\nevents: {order_completed: Bought}\nattributes: {orders_count: [a, b]}"),
     ("rules", "vip_tier: {from: lifetime_value, steps: {gold: 100}, event: tier_changed}"),
+    ("alerts", "orders_dropped: {below: 0.5, calm_days: [12-24]}\nproperty_changed: off"),
+    ("alerts", "refunds: {kind: volume, event: order_refunded}\nw: {kind: pending, above_minutes: 5}"),
 ]  # fmt: skip
 
 
@@ -136,6 +139,10 @@ INVALID = [
     ("names", "events: {order_completed: {nmae: x}}"),
     ("names", "attributes: {orders_count: []}"),
     ("rules", "vip_tier: {form: lifetime_value}"),
+    ("alerts", "orders_dropped: {bellow: 0.5}"),
+    ("alerts", "orders_dropped: {below: 50}"),
+    ("alerts", "refunds: {kind: volume, event: refund}"),
+    ("alerts", "refunds: {kind: sound}"),
 ]  # fmt: skip
 
 

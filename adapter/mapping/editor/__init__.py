@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from adapter.mapping.editor.alerts import alerts_document
 from adapter.mapping.editor.mapping import mapping_document
 from adapter.mapping.editor.others import (
     contract_document,
@@ -26,5 +27,6 @@ DOCUMENTS: Mapping[str, Callable[[Schema], dict[str, Any]]] = {
     "topics": topics_document,
     "names": names_document,
     "rules": rules_document,
+    "alerts": alerts_document,
 }
 """Which files there is help for; each lies in `editor/<name>.schema.json` beside the mappings."""

@@ -13,9 +13,9 @@ from markupsafe import Markup
 from adapter.drift import RULE, Finding, Name
 from adapter.mapping.schema import Field, Schema
 from adapter.store.drift import CATALOG, PERSON, Drift
+from adapter.store.hours import HOUR, Hours
 from adapter.web.console import charts
 from adapter.web.console.backstage import Backstage
-from adapter.web.console.hours import HOUR, Hours
 
 DAYS = 9
 DAY = 24 * HOUR

@@ -52,7 +52,9 @@ def blueprint(backstage: Backstage) -> Blueprint:
         wish = _wish({**given, "who": who or ""})
         found = browse.page(wish, ROWS, before or None)
         fates = browse.fates(found.rows)
-        rows = [_row(one, fates, browse.oldest_pending) for one in found.rows]
+        oldest = browse.oldest_pending()
+        rows = [_row(one, fates, oldest) for one in found.rows]
+        asked = {name: value for name, value in given.items() if value}
         shared: dict[str, Any] = {"rows": rows, "found": found, "given": given, "before": before}
         if request.args.get("part") == "rows":
             return render_template("rows.html", **shared)
@@ -63,6 +65,9 @@ def blueprint(backstage: Backstage) -> Blueprint:
             who=who,
             lost=who is None,
             wish=wish,
+            full=len(rows) == ROWS,
+            live=address("deliveries.listed", {**asked, "part": "rows"}),
+            older=address("deliveries.listed", {**asked, "before": found.end or ""}),
             shops=sorted({one.shop for one in seen}),
             topics=sorted({one.topic for one in seen}),
             outcomes=OUTCOMES,
@@ -118,13 +123,12 @@ def _wish(given: Mapping[str, str]) -> Wish:
     return Wish(**plain, body=needle(given["who"]))
 
 
-def _row(one: KeptDelivery, fates: Fates, oldest_pending: Any) -> Row:
-    """Of what was accepted: what the batches say."""
+def _row(one: KeptDelivery, fates: Fates, oldest: float | None) -> Row:
+    """Of what was accepted: what the batches say; `oldest` is when what waits longest came."""
     if one.outcome != "accepted":
         return Row(one, one.outcome, one.reason or "")
     told = fates.by_id.get(one.delivery.id, [])
     if not told:
-        oldest = oldest_pending()
         if oldest is not None and oldest <= one.at:
             return Row(one, "pending", "waits to be sent")
         return Row(one, "accepted", "" if fates.whole else "what became of it: open it")

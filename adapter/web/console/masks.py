@@ -111,7 +111,8 @@ def _masked(value: Any, name: str, *, goods: bool) -> Any:
 
 
 def _is_plain(name: str, value: str, *, goods: bool) -> bool:
-    if "@" in value:
+    # What stands behind a question mark may open something.
+    if "@" in value or "?" in value:
         return False
     if (goods and name in _GOODS_TEXTS) or name in _FLAT:
         return True

@@ -16,11 +16,11 @@ from adapter.store.alerts import States
 from adapter.store.connection import store_errors
 from adapter.store.drift import Drift
 from adapter.store.health import Status
+from adapter.store.hours import HOUR, Hours, events, webhooks
+from adapter.store.recent import Recent
 from adapter.store.topics import Topics, latest
 from adapter.web.console import charts
 from adapter.web.console.backstage import Backstage
-from adapter.web.console.figures import Figures
-from adapter.web.console.hours import HOUR, Hours, events, webhooks
 
 CHART_HOURS = 48
 OUTCOMES = ("accepted", "ignored", "parked")
@@ -42,7 +42,7 @@ class Chart:
 def blueprint(backstage: Backstage) -> Blueprint:
     pages = Blueprint("overview", __name__)
     redis, workspace = backstage.redis, backstage.workspace
-    figures, hours = Figures(redis, workspace), Hours(redis, workspace)
+    recent, hours = Recent(redis, workspace), Hours(redis, workspace)
     drift = Drift(redis, workspace)
 
     @pages.get("/")
@@ -71,7 +71,7 @@ def blueprint(backstage: Backstage) -> Blueprint:
             "signs": signs,
             "workers": len(listening),
             "fresh": signs.seen is not None and now - signs.seen < mode.FRESH_SECONDS,
-            "now": figures.now(),
+            "now": recent.now(),
             "late": status["details"].get("late", 0),
             "unseen": {
                 platform: missing
@@ -99,8 +99,7 @@ def _charts(backstage: Backstage, now: Any, hours: Hours) -> list[Chart]:
     names = _names(now.events)
     found.append(_chart("sent-minute", "Events sent per minute, the last hour", now.events, names))
     by_hour: list[charts.Column] = [
-        (_hour(hour), events(counts, known))
-        for hour, counts in hours.last(CHART_HOURS)
+        (_hour(hour), events(counts, known)) for hour, counts in hours.last(CHART_HOURS)
     ]
     counted = webhooks(backstage.redis, backstage.workspace, CHART_HOURS)
     if any(count for _, count in counted):

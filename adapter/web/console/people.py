@@ -31,7 +31,7 @@ def blueprint(backstage: Backstage) -> Blueprint:
         token = request.args.get("who", "").strip()
         event = request.args.get("event", "").strip()
         facts: dict[str, Any] = {
-            "who": "", "token": token, "known": None, "event": event, "problem": None,
+            "who": "", "link": token, "known": None, "event": event, "problem": None,
             "answer": None, "unmasked": False, "things": {}, "kinds": THINGS,
             "names": sorted(backstage.mappings.schema.events),
         }  # fmt: skip

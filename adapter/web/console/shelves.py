@@ -61,6 +61,7 @@ class Shelves:
         for one in islice(self._every(place), MOST_GROUPED):
             if time.monotonic() > until:
                 break
+            time.sleep(0)  # whoever else is served here goes first
             looked += 1
             key = key_of(place, one)
             known = groups.get(key)
@@ -79,6 +80,7 @@ class Shelves:
         for looked, one in enumerate(self._every(place)):
             if looked == MOST_GROUPED or time.monotonic() > until:
                 return found, False
+            time.sleep(0)  # whoever else is served here goes first
             if key_of(place, one) == key:
                 if len(found) == most:
                     return found, False

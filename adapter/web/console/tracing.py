@@ -7,7 +7,6 @@ made anew, by today's mappings and as if nothing were known of anybody.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import islice
 
 from adapter.account import Account, Fate
 from adapter.errors import MalformedError
@@ -16,16 +15,12 @@ from adapter.lookup.texts import utc_text
 from adapter.mapping import parse_body
 from adapter.model import Json, Mapped
 from adapter.store.browse import Browse
-from adapter.store.journal import Journal
 from adapter.store.kept import Kept, KeptDelivery
 from adapter.store.letters import DeadLetter, ParkedDelivery
 from adapter.store.people import People, Thing
 from adapter.web.console import masks
 from adapter.web.console.backstage import Backstage
 from adapter.web.console.words import pretty
-
-MOST_ACCOUNTS = 400
-"""Batches after its arrival in which it is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +66,8 @@ def traced(backstage: Backstage, place: str, *, unmask: bool) -> Trace | None:
     parked = _parked(browse, one)
     raw = one.body if one.body is not None else parked.body if parked else None
     body_is = "kept" if one.body is not None else "parked" if raw is not None else "given up"
-    accounts = list(islice(Journal(redis, workspace).since(one.at), MOST_ACCOUNTS))
-    batches = [(each, each.fates[one.delivery.id]) for each in accounts
-               if one.delivery.id in each.fates]  # fmt: skip
+    accounts, whole = browse.batches(one)
+    batches = [(each, each.fates[one.delivery.id]) for each in accounts]
     found = _explained(backstage, one, raw)
     waiting = _waiting(backstage, one, found)
     steps = [_received(one), _mapped(one, parked)]
@@ -102,7 +96,7 @@ def traced(backstage: Backstage, place: str, *, unmask: bool) -> Trace | None:
         [f"{each['path']}: {each['problem'] if unmask else masks.reason(each['problem'])}"
          for each in told.get("left_out", [])],
         [(event.name, why) for event, why in found.dropped] if found else [],
-        len(accounts) < MOST_ACCOUNTS,
+        whole,
         next((person[name] for name in ("id", "email", "phone") if person and person[name]), None),
     )  # fmt: skip
 

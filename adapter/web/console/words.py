@@ -31,7 +31,7 @@ def when(at: float | None) -> Markup | str:
     if at is None:
         return "never"
     text = utc_text(at)
-    return Markup('<time datetime="{}">{}</time>').format(text, text.replace("T", " ", 1))
+    return Markup('<time datetime="{}">{}</time>').format(machine(at), text)
 
 
 def ago(at: float | None) -> Markup | str:
@@ -41,7 +41,11 @@ def ago(at: float | None) -> Markup | str:
     text = utc_text(at)
     past = max(0.0, time.time() - at)
     said = f"{seconds(past)} ago" if past >= 1 else "just now"
-    return Markup('<time datetime="{}" title="{}">{}</time>').format(text, text, said)
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(machine(at), text, said)
+
+
+def machine(at: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
 
 
 def seconds(length: float | None) -> str:

@@ -40,6 +40,7 @@ requirepass {password}
 dir {home}
 appendonly yes
 appendfsync everysec
+auto-aof-rewrite-min-size 256mb
 save ""
 maxmemory {maxmemory}
 maxmemory-policy noeviction

@@ -16,6 +16,9 @@ from adapter.whom import Known, Lookup, Names, names_of, tombstone, tombstone_of
 
 OnCustomerDelete = Literal["note", "delete", "suppress"]
 
+ERASING = frozenset({"suppress", "delete"})
+"""Operations that erase somebody at the destination."""
+
 _STAGE = {"identify": 0, "event": 0, "merge": 1, "suppress": 2, "delete": 3}
 
 

@@ -20,12 +20,22 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from adapter.account import account
+from adapter.carts import EVENT as CART_EVENT
 from adapter.courier import FAILURES_BEFORE_HALVING, Courier, Parcel, Report
 from adapter.destinations.base import Destination
 from adapter.errors import Misconfigured, RetryLater, SendError, StoreError
 from adapter.mapping.names import Names
 from adapter.model import Entry, Json, Operation, Ref
-from adapter.resolver import MOST_READS, PLAIN, Policy, Resolution, references, resolve
+from adapter.people import sales
+from adapter.resolver import (
+    CART_LINES,
+    MOST_READS,
+    PLAIN,
+    Policy,
+    Resolution,
+    references,
+    resolve,
+)
 from adapter.store.figures import BATCH, FLUSH, NO_ANSWER, Figures, Tally
 from adapter.store.journal import written
 from adapter.store.outbox import (
@@ -209,6 +219,9 @@ def _settlement(
     dead = [
         Dead(one, reason) for one, reason in report.dead if not by_id.keys().isdisjoint(one.sources)
     ]
+    refused = [
+        (by_id[id_], one.operation) for one in dead for id_ in one.operation.sources if id_ in by_id
+    ]
     counts = Counter(
         sent=sum(entry.id in sent for entry in done),
         events=sum(operation.action == "event" for operation in report.taken),
@@ -228,7 +241,7 @@ def _settlement(
         dead=dead,
         waits=resolution.waits,
         owners=resolution.owners,
-        memory=_learned(resolution, by_id),
+        memory=_learned(resolution, by_id, refused),
         dropped=[(entry, event) for entry, event, _ in dropped],
         counts=counts,
         skipped=tuple(resolution.skipped),
@@ -267,16 +280,26 @@ def _held_back(resolution: Resolution, unfinished: Collection[str]) -> set[str]:
     return held
 
 
-def _learned(resolution: Resolution, finished: Collection[str]) -> dict[Ref, Json]:
+def _learned(
+    resolution: Resolution,
+    finished: Collection[str],
+    refused: Sequence[tuple[Entry, Operation]] = (),
+) -> dict[Ref, Json]:
     """What may be remembered of the lessons: of each thing what it was before the first entry that
-    is not finished. Else that entry would find its own doing in memory when it comes again."""
+    is not finished. Else that entry would find its own doing in memory when it comes again.
+
+    Neither is it remembered as told what was `refused`: a replay is to tell it.
+    """
+    carts = {entry.id for entry, one in refused if one.name == CART_EVENT}
     learned: dict[Ref, Json] = {}
     stopped: set[Ref] = set()
     for source, ref, value in resolution.lessons:
         if source not in finished:
             stopped.add(ref)
-        elif ref not in stopped:
+        elif ref not in stopped and not (ref[0] == CART_LINES and source in carts):
             learned[ref] = value
+    for entry, one in refused:
+        sales.take_back(entry, one, learned)
     return learned
 
 

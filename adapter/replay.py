@@ -33,6 +33,7 @@ GIVEN_UP = "its body was given up"
 GONE = "it was replayed or dropped meanwhile"
 TOLD_SINCE = "another delivery has told this event since"
 NOT_PARKED = "it was parked, and dropped since"
+DONE_HERE = "its body would not bring it about again: it can go out only as it is"
 MOST_KNOWN = 50_000
 """What earlier things of a plan would teach memory, and later ones find there, at the most."""
 
@@ -206,6 +207,8 @@ class Replayer:
     def _remap_part(self, letter: DeadLetter) -> _Part:
         """What today's mappings make of a dead letter's bodies; with an outcome where that is no
         good."""
+        if self._is_done_here(letter.operation):
+            return _Part(letter, outcome="impossible", reason=DONE_HERE)
         found: list[tuple[Mapped, bytes]] = []
         for number, delivery in enumerate(letter.deliveries):
             body = body_of(letter, number, self.kept)
@@ -219,6 +222,14 @@ class Replayer:
         if not found:
             return _Part(letter, outcome="impossible", reason="it tells of no delivery")
         return _Part(letter, mapped=tuple(found))
+
+    def _is_done_here(self, operation: Operation) -> bool:
+        """Whether memory holds it as done, so that its body would not bring it about once more: who
+        was merged or erased, and what a rule told."""
+        if operation.action == "event":
+            rules = self.mappings.rules.remembering
+            return operation.name in [rule.event for rule in rules]
+        return not operation.attributes
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,9 @@ _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _COLON = re.compile(r":\s")
 _TIGHT = re.compile(r"\s*(?:- +)?[\w-]+:(?=\S)")
 _COMMENT = re.compile(r"\s#")
+MOST_VALUES = 200_000
+"""A few lines of aliases could come to more than any memory holds."""
+
 _YAML_TAG = "tag:yaml.org,2002:"
 
 
@@ -101,7 +104,25 @@ def parse(text: str, file: str, faults: list[Fault]) -> Node | None:
     except yaml.YAMLError as error:
         faults.append(Fault(file, 1, 1, f"not YAML: {str(error).splitlines()[0]}"))
         return None
-    return None if root is None else _convert(root, file, faults, ())
+    if root is None:
+        return None
+    if _size(root, {}) > MOST_VALUES:
+        problem = f"aliases of aliases: it would come to more than {MOST_VALUES:,} values"
+        faults.append(Fault(file, 1, 1, problem))
+        return None
+    return _convert(root, file, faults, ())
+
+
+def _size(raw: yaml.Node, known: dict[int, int]) -> int:
+    """How many values there are once every alias stands for what it names."""
+    if id(raw) not in known:
+        # One that holds itself is told of by `_convert`.
+        known[id(raw)] = 1
+        inner = raw.value if isinstance(raw, yaml.CollectionNode) else ()
+        pairs = isinstance(raw, yaml.MappingNode)
+        values = [each for pair in inner for each in pair] if pairs else inner
+        known[id(raw)] = 1 + sum(_size(each, known) for each in values)
+    return known[id(raw)]
 
 
 def _in_words(error: yaml.MarkedYAMLError, lines: list[str]) -> tuple[int, int, str]:

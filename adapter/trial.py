@@ -7,7 +7,6 @@ inside it are compiled, not run, so no file that it names is opened.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,13 +26,8 @@ from adapter.strictyaml import parse
 MOST_TEXT = 64 * 1024
 """Characters of an edited file."""
 
-MOST_ALIASES = 10
-"""A handful of aliases of aliases would make a tree that no memory holds."""
-
 OVERLAY = Path("custom")
 """Where an edited file would lie if there is no overlay yet."""
-
-_ALIAS = re.compile(r"(?:^|[\s\[{,:-])\*[^\s\[\]{},]+", re.M)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +101,6 @@ class Workbench:
             raise ValueError("there is no such file to edit")
         if len(text) > MOST_TEXT:
             raise ValueError(f"the file is longer than {MOST_TEXT:,} characters")
-        if len(_ALIAS.findall(text)) > MOST_ALIASES:
-            raise ValueError(f"the file has more than {MOST_ALIASES} aliases (*name)")
         faults: list[Fault] = []
         upper = self._upper(platform, short, text, faults)
         lowest, *others = self.layers[:-1] if len(self.layers) > 1 else self.layers

@@ -12,7 +12,8 @@ import signal
 import sys
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from redis.exceptions import RedisError
@@ -44,7 +45,7 @@ ROOM_SECONDS = 1.0
 """How often is looked whether Redis fills: a burst takes a few megabytes a second."""
 
 NICE = 10
-"""Where web and worker share a machine, stores are answered first: they wait for 5 s at the most."""
+"""Where web and worker share a machine, stores are answered first: they wait 5 s at the most."""
 
 RESTART_SECONDS = 2.0
 END_SECONDS = 7.0
@@ -144,19 +145,17 @@ def _purge(office: Office) -> None:
     """Do what erasures have left to be done in the whole of Redis. A thread of its own: with
     millions of keys it takes minutes."""
     while office.purger is not None and not office.stop.wait(PURGE_SECONDS):
-        try:
+        with _lasting("purge"):
             done = office.purger.run() if office.purger.pending() else 0
-        except StoreError:
-            continue
-        if done:
-            _log.info("errands done", extra={"errands": done})
+            if done:
+                _log.info("errands done", extra={"errands": done})
 
 
 def _make_room(office: Office, room: Room) -> None:
     """Let go of what is too old or too much, and of more when Redis fills. A thread of its own: the
     sweep must not wait for it."""
     while not office.stop.wait(ROOM_SECONDS):
-        with suppress(StoreError):
+        with _lasting("room"):
             room.make()
 
 
@@ -165,12 +164,8 @@ def _look_out(office: Office, lookout: Lookout) -> None:
     seconds = 0.0
     while not office.stop.wait(seconds):
         seconds = EVERY_SECONDS
-        try:
+        with _lasting("alerts"):
             lookout.look()
-        except StoreError:
-            continue
-        except Exception:  # noqa: BLE001 - a fault in one look must not end all others
-            _log.exception("alerts not judged")
 
 
 def _sweep(office: Office, signs: Signs) -> None:
@@ -179,16 +174,26 @@ def _sweep(office: Office, signs: Signs) -> None:
     seconds = 0.0
     while not office.stop.wait(seconds):
         seconds = SWEEP_SECONDS if idle < IDLE_AFTER_SWEEPS else IDLE_SWEEP_SECONDS
-        try:
+        with _lasting("sweep"):
             if time.monotonic() - signed >= SIGN_SECONDS:
                 _sign(signs)
                 signed = time.monotonic()
             left, parked = office.outbox.sweep()
-        except StoreError:
-            continue
-        idle = 0 if left or parked else idle + 1
-        if parked:
-            _log.error("entries parked", extra={"entries": parked})
+            idle = 0 if left or parked else idle + 1
+            if parked:
+                _log.error("entries parked", extra={"entries": parked})
+
+
+@contextmanager
+def _lasting(thread: str) -> Iterator[None]:
+    """One turn of a thread that must never end: Redis may be gone for a while, and a fault of ours
+    in one turn must not end all others."""
+    try:
+        yield
+    except StoreError:
+        pass
+    except Exception:  # noqa: BLE001 - said, and the next turn comes
+        _log.exception("a turn failed", extra={"turn": thread})
 
 
 def _sign(signs: Signs) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace as changed
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,8 @@ SHOWN = 100
 """Letters that a list names unless --limit says otherwise."""
 
 _WIDEST = 60
+_PART, _PARTS = re.compile("[0-9]{1,20}"), 2**64
+"""What an id of a stream is made of, twice."""
 
 
 def _selection(command: Any) -> Any:
@@ -142,6 +145,9 @@ def replay(
         plans = shelf.progress(replayer.plan(things(), remap=remap), total, "dry run")
         tell_plans(plans, as_json=as_json)
         return
+    if not total and not as_json:
+        click.echo("nothing of that is there")
+        return
     shelf.agreed(total, f"{total} would be replayed.", yes=yes)
     results = replayer.run(things(), remap=remap)
     shelf.tell_done(shelf.replayed(results, total), as_json=as_json)
@@ -198,7 +204,8 @@ def _selected(
 def _id(text: str) -> str:
     """The id of an item of a stream. Raises BadParameter."""
     head, dash, tail = text.strip().partition("-")
-    if not (head.isdecimal() and (tail.isdecimal() if dash else True) and len(text) <= 41):
+    parts = (head, tail) if dash else (head,)
+    if not all(_PART.fullmatch(part) and int(part) < _PARTS for part in parts):
         problem = f"'{text}' is no id; `adapter dead list --ids` names them"
         raise click.BadParameter(problem, param_hint="ID")
     return f"{head}-{tail or 0}"

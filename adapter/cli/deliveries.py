@@ -25,7 +25,7 @@ MOST_NAMED = 5
 
 
 @click.command()
-@click.argument("id_", metavar="ID")
+@click.argument("id_", type=shelf.DELIVERY, metavar="ID")
 @click.option("--body", is_flag=True, help="The body as it came, too: personal data.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def delivery(id_: str, body: bool, as_json: bool) -> None:
@@ -35,7 +35,6 @@ def delivery(id_: str, body: bool, as_json: bool) -> None:
     known of it.
     """
     desk = Shelf.open()
-    id_ = id_.strip().encode(errors="replace").decode()
     found = _look(desk, id_, body=body)
     if found is None:
         found = _look(desk, _whole(desk, id_), body=body)

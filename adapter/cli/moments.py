@@ -19,7 +19,13 @@ def moment(text: str, *, end: bool = False) -> float:
 
     Raises ValueError.
     """
-    text = text.strip()
+    found = _moment(text.strip(), end)
+    if found <= 0:
+        raise ValueError(f"'{text}' is before 1970")
+    return found
+
+
+def _moment(text: str, end: bool) -> float:
     if ago := _AGO.fullmatch(text):
         return time.time() - int(ago[1]) * _UNITS[ago[2]]
     try:

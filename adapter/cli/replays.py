@@ -21,7 +21,14 @@ OUTCOMES = ("accepted", "ignored", "parked")
 
 
 @click.command()
-@click.option("--id", "ids", multiple=True, metavar="DELIVERY", help="This delivery, by its id.")
+@click.option(
+    "--id",
+    "ids",
+    multiple=True,
+    type=shelf.DELIVERY,
+    metavar="DELIVERY",
+    help="This delivery, by its id.",
+)
 @click.option("--topic", help="Only of this topic, such as orders/paid.")
 @click.option("--shop", help="Only of this shop.")
 @click.option(
@@ -62,6 +69,8 @@ def replay(
         raise click.UsageError("say which: --since, --until, --topic, --shop, --id or --parked.")
     if with_requests and not (dry_run and as_json):
         raise click.UsageError("--requests goes with --dry-run and --json.")
+    if parked and outcome not in (None, "parked"):
+        raise click.UsageError(f"--parked and --outcome {outcome} contradict each other.")
     desk = Shelf.open()
     # What a replay puts back is not to be met again at the end of the same walk.
     wanted = changed(wanted, until=desk.now() if until is None else until)
@@ -116,7 +125,7 @@ def _things(desk: Shelf, wanted: Wanted, outcome: str | None) -> Iterator[Thing]
             for one in desk.kept.between(wanted.since, wanted.until)
             if one.outcome != "parked" and _is_wanted(one, wanted, outcome)
         )
-    return merge(aside, kept, key=lambda one: one.at)
+    return merge(kept, aside, key=lambda one: one.at)
 
 
 def _is_wanted(one: Thing, wanted: Wanted, outcome: str | None) -> bool:

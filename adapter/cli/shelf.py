@@ -33,6 +33,18 @@ _STUCK = {
 }
 
 
+class _Id(click.ParamType[str]):
+    """The id of a delivery; bytes that are no text, as a terminal may give them, are replaced."""
+
+    name = "delivery"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:  # noqa: ARG002 - as click calls it
+        return str(value).strip().encode(errors="replace").decode()
+
+
+DELIVERY = _Id()
+
+
 @dataclass(frozen=True, slots=True)
 class Shelf:
     """The Redis of the settings, and what lies there."""

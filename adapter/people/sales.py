@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from adapter.model import CanonicalEvent, Entry, Json, Ref
+from adapter.model import CanonicalEvent, Entry, Json, Operation, Ref
 from adapter.people.memory import LINK, SOLD, TOLD, View, ref_of
 
 ALREADY_ORDERED = "already ordered"
@@ -112,7 +112,7 @@ def untold(entry: Entry, event: CanonicalEvent, view: View, now: int, *, sold: b
         return None
     ref = ref_of(TOLD, entry.delivery, entry.order)
     told: Mapping[str, int] = view.get(ref) or {}
-    name = event.name if event.key == entry.order else f"{event.name}:{event.key}"
+    name = _name(entry, event)
     if event.name == _COMPLETED and _CANCELED in told:
         return CANCELED_BEFORE
     if name not in told:
@@ -120,3 +120,19 @@ def untold(entry: Entry, event: CanonicalEvent, view: View, now: int, *, sold: b
     elif told[name] < now - HISTORY_SECONDS:
         return TOLD_BEFORE
     return None
+
+
+def take_back(entry: Entry, refused: Operation, learned: dict[Ref, Json]) -> None:
+    """An event of an order that was refused does not count as told. A cancellation does: it is
+    true, whoever heard of it."""
+    if entry.order is None or refused.name in (None, _CANCELED):
+        return
+    ref = ref_of(TOLD, entry.delivery, entry.order)
+    if told := learned.get(ref):
+        name = _name(entry, refused)
+        learned[ref] = {each: at for each, at in told.items() if each != name}
+
+
+def _name(entry: Entry, event: CanonicalEvent | Operation) -> str:
+    """What an event is called among all that was told of its order."""
+    return str(event.name) if event.key == entry.order else f"{event.name}:{event.key}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from redis import Redis
@@ -30,6 +30,7 @@ _NOTHING_PERSONAL = frozenset({
 """Kinds of keys that name nobody, or are looked into in a way of their own."""
 
 _ABOUT = {"sold": "order", "link": "cart"}
+_BESIDE = re.compile(rb"b[0-9]+")
 _OF_A_PERSON = re.compile("[a-z]+:(id|email|phone):")
 
 
@@ -60,6 +61,9 @@ class Holdings:
         """All that names somebody who is looked for."""
         for key in STREAMS:
             yield from self._items(key, lambda fields: in_entry(needles, fields))
+        for one in self._items("dead", lambda fields: _only_beside(needles, fields)):
+            # Somebody else's, still to be delivered: it goes on without the bodies.
+            yield replace(one, instead=one.fields[b"r"])
         people = self._names_of_people(needles)
         for keys in self._keys():
             strings: list[str] = []
@@ -202,10 +206,10 @@ def in_entry(needles: Needles, fields: Mapping[bytes, bytes]) -> bool:
     """Whether an item of a stream, or what waits in a list, is about somebody looked for."""
     if b"w" in fields and _is_named_beside(needles, fields):
         return True
+    if fields.get(b"q") and needles.in_value(_decoded(fields[b"q"])):
+        return True
     if b"b" in fields:
-        delivery = _decoded(fields.get(b"d", b"{}")) or {}
-        topic = str(delivery.get("topic", "")).replace(".", "/")
-        return _in_body(needles, fields[b"b"], topic.partition("/")[0].rstrip("s").lower())
+        return _in_body(needles, fields[b"b"], _decoded(fields.get(b"d", b"{}")) or {})
     person = _decoded(fields.get(b"p") or b"{}") or {}
     if any(person.get(name) for name in ("id", "email", "phone")):
         theirs = needles.in_contacts(person) or str(person.get("platform_id")) in needles.ids
@@ -224,17 +228,33 @@ def _is_named_beside(needles: Needles, fields: Mapping[bytes, bytes]) -> bool:
     """Whether what is kept beside a body names somebody looked for."""
     if fields.get(b"o", b"").decode() in needles.orders:
         return True
+    # Why it was parked may quote what stood where it should not.
+    if needles.in_text(fields.get(b"r", b"").decode()):
+        return True
     told = _decoded(fields.get(b"x", b"[]")) or []
     return any(needles.in_name(key) for key, _ in told)
 
 
-def _in_body(needles: Needles, body: bytes, about: str) -> bool:
+def _only_beside(needles: Needles, fields: Mapping[bytes, bytes]) -> bool:
+    """Whether nothing of a dead letter names somebody looked for but the bodies that it holds."""
+    bodies = [(int(name[1:]), fields[name]) for name in fields if _BESIDE.fullmatch(name)]
+    if not bodies or in_entry(needles, fields):
+        return False
+    deliveries = (_decoded(fields[b"r"]) or {}).get("deliveries") or []
+    return any(
+        _in_body(needles, body, deliveries[number] if number < len(deliveries) else {})
+        for number, body in bodies
+    )
+
+
+def _in_body(needles: Needles, body: bytes, delivery: Mapping[str, Json]) -> bool:
     """A body as the platform sent it; one that is no JSON is searched as a text."""
     raw = unsqueeze(body)
     found = _decoded(raw)
     if found is None:
         return needles.in_text(raw.decode("utf-8", "replace"))
-    return needles.in_value(found, about)
+    topic = str(delivery.get("topic", "")).replace(".", "/")
+    return needles.in_value(found, topic.partition("/")[0].rstrip("s").lower())
 
 
 def _holding(key: str, value: bytes, needles: Needles) -> Holding | None:

@@ -14,6 +14,7 @@ from typing import Any
 from redis import Redis
 
 from adapter.compact import dump, load
+from adapter.deeds import ERASING
 from adapter.jobs import flush_job
 from adapter.model import CanonicalEvent, Delivery, Json, Operation, Person
 from adapter.store import refs
@@ -155,7 +156,9 @@ class Letters:
         key = ""
         if operation.action == "event" and operation.name and operation.key:
             key = refs.business_key(delivery, operation.name, operation.key)
-        kept = letter.kept[0] if letter.kept else ""
+        # The body of an erasure names who is to be forgotten.
+        erasing = operation.action in ERASING
+        kept = letter.kept[0] if letter.kept and not erasing else ""
         told: list[Json] = [delivery.to_json(), operation.to_json()]
         return [letter.id, key, delivery.id, *map(dump, told), kept]
 

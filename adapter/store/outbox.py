@@ -286,9 +286,8 @@ class Outbox:
     def sweep(self, limit: int = 100) -> tuple[int, int]:
         """Wake what nobody else wakes: (entries in the outbox, entries parked for want of a
         person)."""
-        now = int(time.time())
         with store_errors():
-            left, parked = self._scripts.call("sweep", rq_now(), now, WAITED_TOO_LONG, limit)
+            left, parked = self._scripts.call("sweep", rq_now(), WAITED_TOO_LONG, limit)
         return left, parked
 
     def _wait(

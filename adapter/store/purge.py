@@ -25,7 +25,7 @@ from typing import Any
 from redis import Redis
 
 from adapter.compact import dump
-from adapter.deeds import Errand
+from adapter.deeds import ERASING, Errand
 from adapter.model import Json
 from adapter.store import hashing, refs
 from adapter.store.connection import store_errors
@@ -194,6 +194,8 @@ class Purger:
         for one in some:
             key = self._prefix + one.key
             if one.item is not None:
+                if one.instead:
+                    pipe.xadd(key, {"r": one.instead})
                 pipe.xdel(key, one.item)
             elif one.value is not None and one.key.startswith("waiting:"):
                 pipe.lrem(key, 0, one.value)  # type: ignore[arg-type]
@@ -253,8 +255,11 @@ def _leads_to(value: bytes, needles: Needles) -> bool:
 
 
 def _is_left_to_do(held: Holding) -> bool:
-    """A refused erasure: it names whom it is about until somebody has seen to it."""
-    if held.key != "dead":
+    """A refused erasure, or one on its second way: it names whom it is about until it is done."""
+    if held.key == "dead":
+        operation = json.loads(held.fields[b"r"])["operation"]
+    elif said := held.fields.get(b"q"):
+        operation = json.loads(said)
+    else:
         return False
-    operation = json.loads(held.fields[b"r"])["operation"]
-    return operation["action"] in ("suppress", "delete")
+    return operation["action"] in ERASING

@@ -50,7 +50,7 @@ class Room:
     def _by_age(self, name: str) -> int:
         # By the server's clock, which made the ids: ours may jump, and bodies would be gone.
         now: Any = self._redis.time()
-        return self._trim(name, "MINID", round((now[0] - self._seconds) * 1000))
+        return self._trim(name, "MINID", max(0, round((now[0] - self._seconds) * 1000)))
 
     def _by_size(self, name: str) -> int:
         size: Any = self._redis.memory_usage(self._prefix + name, SAMPLES)

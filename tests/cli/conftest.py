@@ -1,7 +1,8 @@
-"""The command as a process of its own, with an environment of its own."""
+"""The command, with an environment of its own."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -23,8 +24,30 @@ Adapter = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def adapter(tmp_path: Path) -> Adapter:
-    """`adapter(*arguments, **variables)`; it must never end in a traceback."""
+def adapter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Adapter:
+    """`adapter(*arguments, **variables)`, in this process but with nothing of its environment; it
+    must never end in a traceback."""
+    lab = Lab(tmp_path)
+
+    def run(*arguments: object, stdin: str = "", **env: str) -> subprocess.CompletedProcess[str]:
+        words = [str(each) for each in arguments]
+        with monkeypatch.context() as patch:
+            patch.chdir(tmp_path)
+            for name in os.environ:
+                patch.delenv(name)
+            for name, value in lab.environ(**env).items():
+                patch.setenv(name, value)
+            done = CliRunner().invoke(main, words, input=stdin, prog_name="adapter")
+        if not (done.exception is None or isinstance(done.exception, SystemExit)):
+            raise done.exception
+        return subprocess.CompletedProcess(words, done.exit_code, done.stdout, done.stderr)
+
+    return run
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Adapter:
+    """The same as a process of its own."""
     lab = Lab(tmp_path)
 
     def run(*arguments: object, stdin: str = "", **env: str) -> subprocess.CompletedProcess[str]:

@@ -34,13 +34,13 @@ def test_help(command: str, flag: str) -> None:
     assert done.output.startswith(f"Usage: main {command} ")
 
 
-def test_the_command_itself(adapter: Adapter) -> None:
-    done = adapter("--help")
+def test_the_command_itself(process: Adapter) -> None:
+    done = process("--help")
     assert done.returncode == 0
     assert all(f"\n  {command} " in done.stdout for command in COMMANDS)
-    assert adapter("--version").stdout == f"adapter, version {__version__}\n"
-    assert adapter().returncode == 2
-    unknown = adapter("rnu")
+    assert process("--version").stdout == f"adapter, version {__version__}\n"
+    assert process().returncode == 2
+    unknown = process("rnu")
     assert unknown.returncode == 2
     assert "rnu" in unknown.stderr
 

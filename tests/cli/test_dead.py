@@ -123,6 +123,9 @@ def test_a_parked_one_is_shown(full: Backroom, ask: Ask) -> None:
     [
         (("show", "1-0"), 1, "nothing dead or parked under 1-0"),
         (("show", "d1"), 2, "'d1' is no id"),
+        (("show", f"{2**64}-0"), 2, "is no id"),
+        (("show", "1-"), 2, "is no id"),
+        (("show", "\N{FULLWIDTH DIGIT ONE}-0"), 2, "is no id"),
         (("replay", "1-0"), 1, "no dead letter under 1-0"),
         (("replay", "--parked", "1-0"), 1, "nothing parked under 1-0"),
         (("drop", "1-0"), 1, "no dead letter under 1-0"),
@@ -162,7 +165,7 @@ def test_all_of_one_event_go_out_again(full: Backroom, ask: Ask) -> None:
     assert full.events() == [("order_completed", "1001"), ("order_completed", "1002")]
     assert ids(full) == []
     again = ask("dead", "replay", "--event", "order_completed", "--yes")
-    assert (again.exit_code, again.stdout) == (0, "")
+    assert (again.exit_code, again.stdout) == (0, "nothing of that is there\n")
 
 
 def test_a_remap(full: Backroom, ask: Ask) -> None:

@@ -473,14 +473,14 @@ def test_a_shop_that_never_was_heard_of(shop: Shop, ask: Ask) -> None:
     assert ask("why", ADA, "order_completed", "--order", ORDER, *other).exit_code == 2
 
 
-def test_as_a_process_of_its_own(adapter: Adapter, shop: Shop, redis_url: str) -> None:
+def test_as_a_process_of_its_own(process: Adapter, shop: Shop, redis_url: str) -> None:
     shop.tell(*STORY)
     env = {"REDIS_URL": redis_url, "HASH_SECRET": SECRET}
-    done = adapter("person", EMAIL, **env)
+    done = process("person", EMAIL, **env)
     assert (done.returncode, done.stderr) == (0, "")
-    done = adapter("why", EMAIL, "order_completed", **env)
+    done = process("why", EMAIL, "order_completed", **env)
     assert (done.returncode, done.stderr) == (0, "")
-    done = adapter("person", EMAIL, REDIS_URL="redis://127.0.0.1:1/0")
+    done = process("person", EMAIL, REDIS_URL="redis://127.0.0.1:1/0")
     assert done.returncode == 1
     assert EMAIL not in done.stderr
 

@@ -125,6 +125,8 @@ def test_todays_mappings_may_park_what_was_taken(told: Backroom, ask: Ask, tmp_p
     ("arguments", "code", "said"),
     [
         ((), 2, "say which"),
+        (("--id", "\udcff"), 1, "No body of a delivery ? is kept"),
+        (("--parked", "--outcome", "ignored"), 2, "contradict each other"),
         (("--id", "nobody"), 1, "No body of a delivery nobody is kept"),
         (("--since", "1h"), 2, "4 deliveries would be replayed. Say --yes"),
         (("--since", "soon"), 2, "'soon' is no time"),
@@ -183,6 +185,15 @@ def test_bodies_that_gave_way(told: Backroom, ask: Ask) -> None:
 )
 def test_moments(text: str, end: bool, at: float) -> None:
     assert moments.moment(text, end=end) == at
+
+
+@pytest.mark.parametrize("text", ["1969-12-31", "0001-01-01", "999999999w", "20000d"])
+def test_moments_before_all_time(told: Backroom, ask: Ask, text: str) -> None:
+    for option in ("--since", "--until"):
+        for command in (("replay", "--dry-run"), ("dead", "list")):
+            result = ask(*command, option, text)
+            assert result.exit_code in (0, 2), result.output
+            assert result.exit_code == 0 or "before 1970" in result.output
 
 
 @pytest.mark.parametrize(("text", "ago"), [("2h", 7200), ("3d", 259200), ("90 min", 5400)])

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from redis import Redis
 
+from adapter.alerts import State
 from adapter.drift import Name
 from adapter.mapping import parse_body
 from adapter.settings import shipped
+from adapter.store.alerts import States
 from adapter.store.drift import Drift
+from adapter.store.recent import Recent
 from tests.backroom import SHOP, Backroom, order
 from tests.console.conftest import Page, Visitor
 
@@ -139,6 +143,18 @@ class TestOverview:
         assert "credentials" in page.words("banners")
         assert "delivery is paused" in page.words("health")
 
+    def test_alerts_that_are_on(self, operator: Visitor, redis: Redis) -> None:
+        on = State(since=1767225600, seen=1767225600, measure="12, expected 80", fired=1767225700)
+        over = replace(on, measure="it is over", over=1767225800)
+        silent = replace(on, measure="nobody knows", fired=None)
+        States(redis, "default").write(
+            {}, {("volume", "order_completed"): on, ("dead", ""): over, ("silent", "x"): silent}
+        )
+        banners = operator.page("/").words("banners")
+        assert "volume (order_completed): 12, expected 80" in banners
+        assert "it is over" not in banners
+        assert "nobody knows" not in banners
+
     def test_events_by_the_hour(self, operator: Visitor, redis: Redis) -> None:
         hour = int(time.time()) // 3600
         topic = "shopify orders/create"
@@ -147,6 +163,31 @@ class TestOverview:
         text = operator.page("/").words("chart-per-hour")
         assert "order_completed" in text
         assert "17" in text
+
+    def test_webhooks_by_the_hour(self, operator: Visitor, redis: Redis) -> None:
+        assert "chart-webhooks-hour" not in operator.page("/").ids
+        hour = int(time.time()) // 3600
+        counts = {"topic shopify s orders/create": 40, "topic shopify s carts/update": 2}
+        redis.hset(f"adapter:default:volume:{hour - 1}", mapping={**counts, "event x": 7})
+        assert "42" in operator.page("/").words("chart-webhooks-hour")
+
+    def test_more_than_one_look_reads(
+        self, redis: Redis, room: Backroom, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The newest are counted; the chart begins where they do, and does not guess."""
+        monkeypatch.setattr("adapter.store.recent.MOST_KEPT", 3)
+        recent = Recent(redis, "default")
+        before = recent.now()
+        assert sum(sum(parts.values()) for _, parts in before.webhooks) == 0
+        for number in range(2):
+            room.order(f"a{number}", id=number + 1)
+        assert sum(sum(parts.values()) for _, parts in recent.now().webhooks) == 2
+        for number in range(5):
+            room.order(f"b{number}", id=number + 10)
+        now = recent.now()
+        assert sum(sum(parts.values()) for _, parts in now.webhooks) <= 3
+        assert now.since > before.since
+        assert len(now.webhooks) <= 2 < len(before.webhooks)
 
 
 class TestDeliveries:

@@ -94,6 +94,15 @@ def test_nobody_comes_back_who_was_erased(who: tuple[str, str]) -> None:
     assert (found.operations, found.skipped) == ((), {"9-0": whom.REDACTED})
 
 
+@pytest.mark.parametrize("action", ["suppress", "delete"])
+def test_an_erasure_that_was_refused_goes_out_though_its_person_is_marked(action: str) -> None:
+    operation = replace(identify(), action=action)
+    memory = {ANY_TOMBSTONE: 1, whom.tombstone(("id", "42")): 1}
+    found = run(again(operation), memory=memory)
+    assert [one.action for one in found.operations] == [action]
+    assert found.skipped == {}
+
+
 def test_it_stands_beside_what_is_new() -> None:
     found = run(
         entry("1-0", person("42", attributes={"city": "Hull"}), event("1002")),

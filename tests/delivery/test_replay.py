@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import copy
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from backroom import PREFIX, Backroom, order, without_revenue
+from backroom import MAPPINGS, PREFIX, SECRET, Backroom, order, without_revenue
 from builders import AT, NAMELESS, PLATFORM, SHOP, delivery, event, mapped
 from redis import Redis
 
 from adapter import replay
 from adapter.account import Fate, Told
 from adapter.errors import StoreError
-from adapter.mapping import Mappings
+from adapter.mapping import Mappings, parse_body
+from adapter.mapping.rules import Rule, Rules
+from adapter.model import Operation
 from adapter.replay import GIVEN_UP, GONE, Done, Plan, Thing
 from adapter.sandbox.server import running
+from adapter.settings import shipped
+from adapter.store import refs
 from adapter.store.letters import DeadLetter
 
 KEY = f"{PREFIX}key:{PLATFORM}:{SHOP}:order_completed:"
@@ -173,6 +180,76 @@ def test_two_letters_of_one_delivery_in_one_batch_are_both_told(room: Backroom) 
     assert [one.name for one in event] == ["order_completed"]
 
 
+def test_a_remap_of_what_was_refused_of_a_person_writes_it(room: Backroom) -> None:
+    room.refuse(id="8274950138263")
+    room.order("d1")
+    room.flush()
+    room.heal()
+    letters = [one for one in room.letters.dead() if one.operation.action == "identify"]
+    assert "first_name" in plan(room, *letters, remap=True).changes
+    assert run(room, *letters, remap=True).outcome == "accepted"
+
+
+def test_a_remap_of_a_cart_that_was_refused_tells_what_was_added(room: Backroom) -> None:
+    body = parse_body((shipped("fixtures") / "shopify" / "carts_update.json").read_bytes())
+    token = str(body["token"]).partition("?")[0]
+    owner = refs.memory("cart", PLATFORM, SHOP, token, SECRET)
+    room.redis.set(PREFIX + owner, json.dumps({"id": "42"}))
+    room.refuse(name="added_to_cart")
+    room.take("c1", "carts/update", body)
+    room.flush()
+    room.heal()
+    (letter,) = room.letters.dead()
+    assert [state for _, state, _ in states(plan(room, letter, remap=True))] == ["new"]
+    run(room, letter, remap=True)
+    room.flush()
+    assert [name for name, _ in room.events()] == ["added_to_cart"]
+    # Taken by now, it is what later bodies are held against.
+    room.take("c2", "carts/update", body)
+    room.flush()
+    assert len(room.events()) == 1
+
+
+def test_an_order_that_was_refused_is_no_history(room: Backroom) -> None:
+    letter = die(room)
+    for name in room.redis.scan_iter(PREFIX + "told:*"):
+        told = {event: at - 30 * 86400 for event, at in json.loads(room.redis.get(name)).items()}
+        room.redis.set(name, json.dumps(told))
+    assert states(plan(room, letter, remap=True)) == [("order_completed", "new", None)]
+    run(room, letter, remap=True)
+    room.flush()
+    assert room.events() == [("order_completed", ORDER)]
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        Operation("merge", {"id": "42"}, int(AT), {}, secondary={"id": "43"}),
+        Operation("identify", {"id": "42"}, int(AT), {}),
+        Operation("suppress", {"id": "42"}, int(AT), {}),
+        Operation("delete", {"id": "42"}, int(AT), {}),
+        Operation("event", {"id": "42"}, int(AT), {"new": "gold"}, name="vip_tier_changed"),
+    ],
+    ids=lambda one: one.action,
+)
+def test_what_memory_holds_as_done_is_not_remapped(room: Backroom, operation: Operation) -> None:
+    letter = replace(die(room), operation=operation)
+    by = copy.copy(MAPPINGS)
+    by.rules = Rules((Rule("vip_tier", frozenset(), lambda _: "gold", "vip_tier_changed"),))
+    for found in (plan(room, letter, remap=True, by=by), run(room, letter, remap=True, by=by)):
+        assert (found.outcome, found.reason) == ("impossible", replay.DONE_HERE)
+    assert len(list(room.letters.dead())) == 1
+    assert room.office.outbox.read("", 1) == []
+
+
+def test_what_is_ignored_again_is_counted_once(room: Backroom) -> None:
+    room.order("d1", test=True)
+    (kept,) = room.kept.between(None, None)
+    before = room.counts()
+    assert run(room, kept).outcome == "ignored"
+    assert room.counts() == {**before, "replayed": 1}
+
+
 # what is parked
 
 
@@ -211,8 +288,6 @@ def test_of_before_there_was_a_place_in_kept(room: Backroom) -> None:
 
 
 def _as(topic: str) -> str:
-    from dataclasses import replace
-
     from adapter.compact import dump
 
     return dump(replace(delivery("d1"), topic=topic).to_json())

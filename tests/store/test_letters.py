@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from builders import AT, PLATFORM, SHOP, delivery, event, mapped, person
 from redis import Redis
@@ -148,6 +150,31 @@ def test_it_may_die_again_and_be_revived_again(
         letter = the_dead(letters)
         assert (letter.reason, letter.deliveries) == ("still invalid", (entry.delivery,))
         assert letter.bodies == (b'{"id": 1001}',)
+
+
+def test_its_body_is_there_when_it_dies_again_though_all_others_gave_way(
+    outbox: Outbox, redis: Redis, letters: Letters
+) -> None:
+    die(outbox, redis)
+    for _ in range(2):
+        redis.delete(PREFIX + "kept")
+        letters.revive([the_dead(letters)])
+        found = claim(outbox, redis)
+        waiting = entries(outbox)
+        (operation,) = resolve(waiting, {}, now=AT).operations
+        outbox.settle(found, Settlement(done=waiting, dead=[Dead(operation, "still invalid")]))
+        assert the_dead(letters).bodies == (b'{"id": 1001}',)
+
+
+def test_the_body_of_an_erasure_is_not_kept_anew(
+    outbox: Outbox, redis: Redis, letters: Letters
+) -> None:
+    die(outbox, redis)
+    redis.delete(PREFIX + "kept")
+    letter = the_dead(letters)
+    letters.revive([replace(letter, operation=replace(letter.operation, action="suppress"))])
+    assert not redis.exists(PREFIX + "kept")
+    assert [entry.kept for entry in entries(outbox)] == [""]
 
 
 def test_more_than_one_step_takes(outbox: Outbox, redis: Redis, letters: Letters) -> None:

@@ -836,6 +836,17 @@ def test_who_waits_a_day_is_parked(outbox: Outbox, redis: Redis) -> None:
     assert outbox.sweep() == (0, 0)
 
 
+def test_a_clock_of_ours_that_jumps_gives_nobody_up(
+    outbox: Outbox, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait(outbox, redis)
+    ahead = time.time() + 30 * 86400
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "time", lambda: ahead)
+        assert outbox.sweep() == (0, 0)
+    assert redis.llen(WAITING) == 1
+
+
 def test_texts_survive_the_waiting_list(outbox: Outbox, redis: Redis) -> None:
     note = 'Adä \N{HOT BEVERAGE} " \\ / \x00\x1f \u2028 1e5 null'
     refund = mapped("d9", NAMELESS, event("9", "order_refunded", note=note), order="1001")

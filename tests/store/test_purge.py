@@ -54,13 +54,14 @@ def park(outbox: Outbox, id: str, body: Any, topic: str = "orders/create") -> No
     outbox.accept(Mapped("parked", delivery(id, topic), reason="x"), json.dumps(body).encode())
 
 
-def dead(redis: Redis, operation: Any, id: str = "d7") -> None:
+def dead(redis: Redis, operation: Any, id: str = "d7", *bodies: Any) -> None:
     record = {
         "operation": operation.to_json(),
         "reason": "invalid",
-        "deliveries": [delivery(id).to_json()],
+        "deliveries": [delivery(id).to_json()] * max(1, len(bodies)),
     }
-    redis.xadd(PREFIX + "dead", {"r": json.dumps(record)})
+    beside = {f"b{n}": zlib.compress(json.dumps(body).encode()) for n, body in enumerate(bodies)}
+    redis.xadd(PREFIX + "dead", {"r": json.dumps(record), **beside})
 
 
 def fill(redis: Redis, outbox: Outbox, who: Mapping[str, str], order: str, *tokens: str) -> None:
@@ -296,6 +297,49 @@ def test_a_refused_erasure_stays_until_somebody_has_seen_to_it(
     assert left == ["suppress", "delete"]
 
 
+def test_a_dead_letter_of_somebody_else_loses_only_the_bodies(redis: Redis, purger: Purger) -> None:
+    his = happening("1", BOB["id"])
+    dead(redis, his, "d7", {"id": 1}, {"note": f"a present for {EMAIL}"})
+    dead(redis, his, "d8", {"id": 2})
+    purger.order(ERASE)
+    purger.run()
+    assert naming(redis, *HERS) == []
+    left = [(json.loads(f[b"r"])["deliveries"][0]["id"], len(f))
+            for _, f in redis.xrange(PREFIX + "dead")]  # fmt: skip
+    assert left == [("d8", 2), ("d7", 1)]
+    assert json.loads(redis.xrevrange(PREFIX + "dead", count=1)[0][1][b"r"])["operation"] == (
+        his.to_json()
+    )
+
+
+@pytest.mark.parametrize("stream", ["outbox", "parked"])
+def test_a_dead_letter_on_its_second_way_is_found(
+    redis: Redis, purger: Purger, stream: str
+) -> None:
+    for who in (ID, BOB["id"]):
+        fields = {
+            "d": json.dumps(delivery().to_json()),
+            "p": "",
+            "o": "",
+            "q": json.dumps(happening("1", who).to_json()),
+            "k": "1-1",
+        }
+        redis.xadd(PREFIX + stream, {**fields, **({"r": "x"} if stream == "parked" else {})})
+    purger.order(ERASE)
+    purger.run()
+    assert naming(redis, *HERS) == []
+    assert redis.xlen(PREFIX + stream) == 1
+
+
+def test_an_erasure_on_its_second_way_stays(redis: Redis, purger: Purger) -> None:
+    said = json.dumps(replace(happening("1", ID), action="suppress").to_json())
+    told = json.dumps(delivery().to_json())
+    redis.xadd(PREFIX + "outbox", {"d": told, "p": "", "o": "", "q": said, "k": ""})
+    purger.order(ERASE)
+    purger.run()
+    assert redis.xlen(PREFIX + "outbox") == 1
+
+
 @pytest.mark.parametrize(
     ("body", "theirs"),
     [
@@ -323,6 +367,18 @@ def test_a_body_that_is_no_json_is_searched_as_a_text(redis: Redis, purger: Purg
     purger.run()
     (left,) = redis.xrange(PREFIX + "parked")
     assert zlib.decompress(left[1][b"b"]) == b"customer=1"
+
+
+def test_why_something_was_parked_may_quote_them(
+    redis: Redis, outbox: Outbox, purger: Purger
+) -> None:
+    for reason in (f"total: expected money, got '{EMAIL}'", "total: expected money, got 'free'"):
+        told = Mapped("parked", delivery(f"d{len(reason)}"), reason=reason)
+        outbox.accept(told, json.dumps({"total": reason}).encode())
+    purger.order(ERASE)
+    purger.run()
+    assert naming(redis, EMAIL) == []
+    assert (redis.xlen(PREFIX + "kept"), redis.xlen(PREFIX + "parked")) == (1, 1)
 
 
 def test_many_people_go_in_one_walk(redis: Redis, outbox: Outbox, purger: Purger) -> None:

@@ -61,7 +61,7 @@ def fill_to(redis: Redis, share: float) -> None:
 # by age, by size
 
 
-@pytest.mark.parametrize(("hours", "left"), [(72, 50), (47, 20), (0.5, 0)])
+@pytest.mark.parametrize(("hours", "left"), [(72, 50), (47, 20), (0.5, 0), (999_999_999, 50)])
 def test_what_is_too_old_goes(redis: Redis, hours: float, left: int) -> None:
     keep(redis, 30, seconds_ago=48 * HOUR)
     keep(redis, 20, seconds_ago=1 * HOUR)

@@ -88,7 +88,9 @@ if not replay or not redis.call('XRANGE', prefix .. 'kept', id, id)[1] then
 end
 
 if outcome == 'ignored' then
-  redis.call('HINCRBY', counts, 'ignored:' .. ARGV[5], 1)
+  if not replay then
+    redis.call('HINCRBY', counts, 'ignored:' .. ARGV[5], 1)
+  end
   if ARGV[10] ~= '' then
     redis.call('SET', prefix .. ARGV[10], '{}', 'NX', 'EX', ARGV[13])
   end

@@ -1,13 +1,16 @@
 -- What nobody else wakes: entries without a lease (a crash, a lost job, an ended backoff), and
 -- entries that have waited too long for their person: carts and checkouts of nobody come to
 -- nothing, all others are parked.
--- KEYS[1] prefix; ARGV 1 now (ISO), 2 now (Unix), 3 reason of the parked, 4 how many at the most
+-- By the server's clock, which the deadlines are made from: ours may jump.
+-- KEYS[1] prefix; ARGV 1 now (ISO), 2 reason of the parked, 3 how many at the most
 -- Answers {entries in the outbox, entries parked}.
 local prefix = KEYS[1]
 local parked, given_up = 0, 0
-for _, ref in ipairs(redis.call('ZRANGEBYSCORE', prefix .. 'waiting', '-inf', ARGV[2], 'LIMIT', 0, ARGV[4])) do
+local now = redis.call('TIME')[1]
+local over = redis.call('ZRANGEBYSCORE', prefix .. 'waiting', '-inf', now, 'LIMIT', 0, ARGV[3])
+for _, ref in ipairs(over) do
   local comes_to_nothing = string.find(ref, '^waiting:cart:') or string.find(ref, '^waiting:checkout:')
-  local reason = ARGV[3]
+  local reason = ARGV[2]
   if not string.find(ref, '^waiting:order:') then
     reason = 'its person did not become known within 72 hours'
   end

@@ -10,7 +10,7 @@ from typing import Any
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from adapter.store.browse import Browse, Fates, Wish
+from adapter.store.browse import Browse, Fates, Needle, Wish
 from adapter.store.kept import KeptDelivery
 from adapter.store.topics import Topics
 from adapter.store.visits import Visits
@@ -105,8 +105,8 @@ def blueprint(backstage: Backstage) -> Blueprint:
     return pages
 
 
-def needle(text: str) -> re.Pattern[bytes] | None:
-    """What somebody is looked for by in bodies (in lower case): an id, an email or a phone."""
+def needle(text: str) -> Needle | None:
+    """What somebody is looked for by in bodies: an id, an email or a phone."""
     text = text.strip().lower()
     if not text:
         return None
@@ -114,8 +114,9 @@ def needle(text: str) -> re.Pattern[bytes] | None:
     if text.startswith("+") and len(digits) >= 6:
         # Stores keep numbers as they were typed.
         spaced = r"[\s().\-]*".join(digits)
-        return re.compile(rf"(?<![0-9]){spaced}(?![0-9])".encode())
-    return re.compile(rb"(?<![0-9a-z])" + re.escape(text.encode()) + rb"(?![0-9a-z])")
+        return Needle(re.compile(rf"(?<![0-9]){spaced}(?![0-9])".encode()), digits[:1].encode())
+    plain = text.encode("utf-8", "surrogatepass")
+    return Needle(re.compile(rb"(?<![0-9a-z])" + re.escape(plain) + rb"(?![0-9a-z])"), plain)
 
 
 def _wish(given: Mapping[str, str]) -> Wish:

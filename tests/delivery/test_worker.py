@@ -1,0 +1,58 @@
+"""The threads of a worker: whatever happens in one turn, the next one comes."""
+
+from __future__ import annotations
+
+import threading
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from adapter import worker
+from adapter.errors import StoreError
+from adapter.flush import Office
+from adapter.store.mode import Mode, Signs
+from adapter.store.room import Room
+
+
+class Turns:
+    """Fails in its first turns; the last one ends the thread."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        self.stop = stop
+        self.faults: list[Exception] = [ValueError("ada@example.com"), StoreError("gone")]
+        self.taken = 0
+
+    def turn(self) -> int:
+        self.taken += 1
+        if self.faults:
+            raise self.faults.pop()
+        self.stop.set()
+        return 0
+
+    make = run = pending = turn
+
+    def sweep(self) -> tuple[int, int]:
+        return self.turn(), 0
+
+    def give(self) -> Mode:
+        return Mode()
+
+
+@pytest.mark.parametrize("thread", ["sweep", "purge", "room", "alerts"])
+def test_a_fault_in_one_turn_ends_no_other(thread: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SWEEP_SECONDS", "PURGE_SECONDS", "ROOM_SECONDS", "EVERY_SECONDS"):
+        monkeypatch.setattr(worker, name, 0.0)
+    stop = threading.Event()
+    turns: Any = Turns(stop)
+    turns.look = turns.turn
+    office = cast("Office", SimpleNamespace(stop=stop, outbox=turns, purger=turns))
+    if thread == "sweep":
+        worker._sweep(office, cast("Signs", turns))
+    elif thread == "purge":
+        worker._purge(office)
+    elif thread == "room":
+        worker._make_room(office, cast("Room", turns))
+    else:
+        worker._look_out(office, turns)
+    assert turns.taken == 3

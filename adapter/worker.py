@@ -175,13 +175,14 @@ def _sweep(office: Office, signs: Signs) -> None:
     while not office.stop.wait(seconds):
         seconds = SWEEP_SECONDS if idle < IDLE_AFTER_SWEEPS else IDLE_SWEEP_SECONDS
         with _lasting("sweep"):
-            if time.monotonic() - signed >= SIGN_SECONDS:
-                _sign(signs)
-                signed = time.monotonic()
             left, parked = office.outbox.sweep()
             idle = 0 if left or parked else idle + 1
             if parked:
                 _log.error("entries parked", extra={"entries": parked})
+            # Last: a full Redis refuses it, and must be emptied all the same.
+            if time.monotonic() - signed >= SIGN_SECONDS:
+                _sign(signs)
+                signed = time.monotonic()
 
 
 @contextmanager

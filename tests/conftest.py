@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from redis import Redis
 
 from adapter.embedded import EmbeddedRedis
@@ -15,6 +16,10 @@ from adapter.store.connection import connect
 from adapter.store.outbox import Outbox
 
 ROOT = Path(__file__).parent.parent
+
+# How long an example takes says more of what else runs on the machine than of what is tested.
+settings.register_profile("shared machine", deadline=None)
+settings.load_profile("shared machine")
 
 # Whoever runs the tests in the background (nohup, a shell's &) has these ignored, and so would
 # every process that a test starts, which then waits for ever for a signal that does not come.

@@ -68,6 +68,18 @@ _KINDS: Final = (
         "the adapter forget whom it knows by address or number.",
     ),
     Kind(
+        "console-alone", "hint", "settings",
+        "CONSOLE_PASSWORD is not set: /console/ answers the machine that web runs on alone.",
+        "Set it in the environment of web, to something long and random, if the console should be "
+        "reachable from elsewhere, and only behind https.",
+    ),
+    Kind(
+        "console-weak", "warning", "settings",
+        "CONSOLE_PASSWORD can be guessed: {why}. The console shows personal data, and replays and "
+        "drops deliveries.",
+        "Set it to something long and random (`openssl rand -base64 24`); everybody is logged out.",
+    ),
+    Kind(
         "secret-quoted", "broken", "secrets",
         "{variable} stands in quotes, and they count as part of it: no signature can match.",
         "Remove the quotes; not everything that reads an .env file takes them away.",

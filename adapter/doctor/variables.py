@@ -12,6 +12,9 @@ from adapter.settings import Settings
 SHORTEST = 16
 """Characters: Shopify's secrets have 32 or more, those of WooCommerce are often a user's own."""
 
+SHORTEST_PASSWORD = 12
+"""Characters of the console's: there are 300 tries in 15 minutes, of all who guess together."""
+
 QUOTES = "\"'`\u201c\u201d\u2018\u2019"
 _SOUND = re.compile("[!-~]+")
 _PLACEHOLDERS = re.compile(
@@ -33,6 +36,13 @@ def settings(read: Settings) -> list[Finding]:
         findings.append(found("dry-run"))
     if not read.hash_secret:
         findings.append(found("hash-secret"))
+    password = read.console_password
+    if password is None:
+        findings.append(found("console-alone"))
+    elif _PLACEHOLDERS.fullmatch(password):
+        findings.append(found("console-weak", why="it is a placeholder"))
+    elif len(password) < SHORTEST_PASSWORD:
+        findings.append(found("console-weak", why=f"it has only {len(password)} characters"))
     return findings
 
 

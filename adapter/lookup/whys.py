@@ -1,7 +1,8 @@
 """Why somebody did or did not get an event, as far as what is kept tells.
 
 There is no history of deliveries by person. What is there: what memory says was told, business keys
-and who holds them, what waits, was parked or refused, and counters of what came to nothing.
+and who holds them, what waits, was parked or refused, and counters of what came to nothing. What
+became of one delivery is in the journal, by its id (`adapter delivery`).
 """
 
 from __future__ import annotations
@@ -31,10 +32,11 @@ _ABOUT = {
 """What events are about that are not about an order."""
 
 _CANNOT = (
-    "which request held what: deliveries that are done are not kept",
-    "why a body of the past came to nothing: reasons are counted, of all people together",
+    "which request held what, and how it was answered: `adapter delivery` does, for {hours:g} hours",
+    "why one body came to nothing: `adapter delivery` does as well; here it is only counted",
     "what Customer.io did with what it took: see the profile's activity there",
 )
+"""What is not told here, and where it is; filled in with RETENTION_HOURS."""
 
 
 def canonical(mappings: Mappings, event: str) -> str:
@@ -88,7 +90,7 @@ def told(
             {"place": one.place, "seen": one.seen, "there": one.there}
             for one in (*looked, *streams)
         ],
-        "cannot_tell": list(_CANNOT),
+        "cannot_tell": [one.format(hours=desk.settings.retention_hours) for one in _CANNOT],
     }
     return known, document
 

@@ -71,6 +71,7 @@ def doctor(
         "CUSTOMERIO_API_KEY": "sandbox-key",
         "CUSTOMERIO_TRACK_URL": sandbox,
         "HASH_SECRET": "h" * 32,
+        "CONSOLE_PASSWORD": "p" * 32,
         "ADAPTER_DATA_DIR": str(tmp_path / "data"),
     }
 

@@ -332,6 +332,23 @@ def test_what_went_out(shop: Shop, ask: Ask) -> None:
     assert "its key is held by delivery d5" in result.stdout
     assert "more than 72 hours back by then" in result.stdout
     assert "no telling which request held what" in result.stdout
+    assert "`adapter delivery` does, for 72 hours" in result.stdout
+    hours = ask("why", EMAIL, "order_completed", RETENTION_HOURS="1.5")
+    assert "`adapter delivery` does, for 1.5 hours" in hours.stdout
+
+
+def test_what_why_does_not_tell_is_told_of_the_delivery(shop: Shop, ask: Ask) -> None:
+    """Which request held it and how it was answered, and why a body came to nothing."""
+    shop.tell(*STORY)
+    number = shop.post("orders/updated", "orders_create.json", 1789394740.5, test=True)
+    shop.flush()
+    for one in read(ask("why", EMAIL, "order_completed", "--json"))["cannot_tell"][:2]:
+        assert "`adapter delivery`" in one
+    done = read(ask("delivery", "d5", "--json"))
+    assert done["batches"][0]["answers"][0]["status"] == 200
+    nothing = ask("delivery", number)
+    assert "ignored" in nothing.stdout
+    assert "test" in nothing.stdout
 
 
 @pytest.mark.parametrize(

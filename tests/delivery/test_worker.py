@@ -7,11 +7,14 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from builders import event, mapped, person
+from redis import Redis
 
 from adapter import worker
 from adapter.errors import StoreError
 from adapter.flush import Office
 from adapter.store.mode import Mode, Signs
+from adapter.store.outbox import Outbox
 from adapter.store.room import Room
 
 
@@ -56,3 +59,28 @@ def test_a_fault_in_one_turn_ends_no_other(thread: str, monkeypatch: pytest.Monk
     else:
         worker._look_out(office, turns)
     assert turns.taken == 3
+
+
+def test_a_full_redis_is_swept_though_it_takes_no_sign_of_life(
+    outbox: Outbox, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "SWEEP_SECONDS", 0.0)
+    outbox.accept(mapped("d1", person(), event("1001")), b"{}")
+    redis.delete("adapter:default:lease", "rq:queue:adapter")
+    stop = threading.Event()
+    signs = Signs(redis, "default", dry_run=False)
+    before = redis.config_get("maxmemory")["maxmemory"]
+
+    def give(self: Signs) -> Mode:
+        stop.set()
+        return real(self)
+
+    real = Signs.give
+    monkeypatch.setattr(Signs, "give", give)
+    redis.config_set("maxmemory", redis.info("memory")["used_memory"] // 2)
+    try:
+        worker._sweep(cast("Office", SimpleNamespace(stop=stop, outbox=outbox)), signs)
+    finally:
+        redis.config_set("maxmemory", before)
+    assert not redis.exists("adapter:default:mode")
+    assert redis.llen("rq:queue:adapter") == 1

@@ -38,7 +38,8 @@ BY_THE_COMMAND = {
 
 
 def settings(*secrets: str, **fields: Any) -> Settings:
-    return Settings(secrets={"shopify": secrets} if secrets else {}, hash_secret="h", **fields)
+    held = {"hash_secret": "h", "console_password": GOOD, **fields}
+    return Settings(secrets={"shopify": secrets} if secrets else {}, **held)
 
 
 def looks(*held: str, **fields: Any) -> list[Finding]:
@@ -88,7 +89,27 @@ def property_(why: str | None) -> Drifting:
 
 CASES: list[tuple[str, Callable[[], list[Finding]], list[str]]] = [
     ("settings", lambda: variables.settings(settings()), []),
-    ("no hash secret", lambda: variables.settings(Settings()), ["hash-secret"]),
+    ("no hash secret", lambda: variables.settings(settings(hash_secret="")), ["hash-secret"]),
+    (
+        "no password",
+        lambda: variables.settings(settings(console_password=None)),
+        ["console-alone"],
+    ),
+    (
+        "a short one",
+        lambda: variables.settings(settings(console_password="x7Gh2-9k-3q")),
+        ["console-weak"],
+    ),
+    (
+        "one that is long enough",
+        lambda: variables.settings(settings(console_password="x7Gh2-9k-3q!")),
+        [],
+    ),
+    (
+        "one that everybody tries",
+        lambda: variables.settings(settings(console_password="change-me-please")),
+        ["console-weak"],
+    ),
     ("a dry run", lambda: variables.settings(settings(dry_run=True)), ["dry-run"]),
     (
         "problems",

@@ -4,14 +4,20 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run test torture lint bench check docs clean
+PROCESSES := tests/edge tests/faults tests/browser
+
+.PHONY: run test torture lint bench check docs screenshots clean
 
 run: .venv/run ## everything on this machine, with the sample story (ONCE=1: end after it)
 	$(BIN)/adapter run $(if $(PORT),--port $(PORT)) $(if $(filter-out 0,$(ONCE)),--once)
 
-test: .venv/dev lint check ## every check and test that CI runs
-	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/edge --ignore tests/faults
-	$(BIN)/python -m pytest tests/edge tests/faults
+test: .venv/dev .venv/browser lint check ## every check and test that CI runs
+	@# Those of whole processes wait more than they work, so they run beside all others.
+	@beside=$$(mktemp); \
+	$(BIN)/python -m pytest -p no:cacheprovider $(PROCESSES) > $$beside 2>&1 & pid=$$!; \
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(PROCESSES:%=--ignore %); status=$$?; \
+	echo "whole processes: $(PROCESSES)"; wait $$pid || status=1; \
+	cat $$beside; rm -f $$beside; exit $$status
 
 torture: .venv/dev ## the storms of tests/faults with thousands of deliveries each (TORTURE_SEED=1)
 	TORTURE=1 $(BIN)/python -m pytest -s tests/faults/test_storms.py tests/faults/test_full.py
@@ -34,6 +40,9 @@ docs: .venv/run ## the generated pages, and what editors need
 	  MAPPINGS_DIR=mappings $(BIN)/adapter schema --editor $$kind > docs/.new \
 	  && mv docs/.new mappings/editor/$$kind.schema.json || exit 1; done
 
+screenshots: .venv/browser ## docs/console/*.png, of the console with a story in it
+	$(BIN)/python -m tests.browser.shots
+
 clean: ## what was installed and kept here
 	rm -rf .venv .adapter
 
@@ -51,3 +60,7 @@ clean: ## what was installed and kept here
 	@echo "installing into .venv ..."
 	$(PIP) --editable '.[dev]'
 	@touch $@ .venv/run
+
+.venv/browser: .venv/dev tests/browser/chromium.py
+	@$(BIN)/python -m tests.browser.chromium
+	@touch $@

@@ -60,13 +60,12 @@ class Story:
         assert again.outcome(self.floor.web) == "duplicate"
         assert self.parked.tells(ORDER, total_price=None).outcome(self.floor.web) == "parked"
         until(lambda: self.floor.workspace.dead() == 1, "one is dead")
+        self.floor.sandbox.fail()
 
     def refuse(self, *shoppers: Shopper) -> None:
-        """Their orders become dead letters."""
-        before = self.floor.workspace.dead()
-        emails = [{"refuse": True, "times": -1, "match": {"email": each.email}} for each in shoppers]
-        names = [{"refuse": True, "times": -1, "match": {"id": each.id}} for each in shoppers]
-        self.floor.sandbox.fail(*emails, *names)
+        """That they ordered becomes a dead letter each."""
+        wanted = self.floor.workspace.dead() + len(shoppers)
+        self.floor.sandbox.fail({"refuse": True, "times": -1, "match": {"name": "order_completed"}})
         self.take(*(each.webhook(ORDER) for each in shoppers))
-        until(lambda: self.floor.workspace.dead() > before, "they are dead")
+        until(lambda: self.floor.workspace.dead() == wanted, "they are dead")
         self.floor.sandbox.fail()

@@ -554,9 +554,10 @@ class Workspace:
         until(lambda: name not in self.waiting(), "the sweep has seen it")
 
     def at_rest(self) -> dict[bytes, bytes | None]:
-        """All that is kept once nothing moves, less what is counted and what is RQ's own."""
+        """All that is kept once nothing moves, less RQ's own and what is written by the clock:
+        figures, signs of life."""
         self.drained()
-        counted = ("counts", "figures", "volume", "alerts")
+        counted = ("counts", "figures", "volume", "alerts", "drift", "mode")
         names = tuple(f"{self._prefix}{each}".encode() for each in counted)
         keys = (key for key in self.redis.scan_iter(f"{self._prefix}*"))
         return {key: self.redis.dump(key) for key in keys if not key.startswith(names)}

@@ -133,24 +133,25 @@ def _row(one: KeptDelivery, fates: Fates, oldest: float | None) -> Row:
         if oldest is not None and oldest <= one.at:
             return Row(one, "pending", "waits to be sent")
         return Row(one, "accepted", "" if fates.whole else "what became of it: open it")
-    events: list[str] = []
-    did: list[str] = []
-    dead: list[str] = []
+    # By what was to be sent: a dead letter that was replayed is told of again, and that counts.
+    why: dict[str, tuple[str, str | None]] = {}
+    did: dict[str, str | None] = {}
     notes: list[str] = []
-    for _, fate in told:
-        for event in fate.events:
-            target = events if event.why is None else dead if _is_dead(event.why) else notes
-            target.append(event.name if target is not notes else f"{event.name}: {event.why}")
-        for action, why in fate.did:
-            (did if why is None else dead).append(action)
+    for _, fate in sorted(told, key=lambda each: each[0].at):
+        why.update({event.id: (event.name, event.why) for event in fate.events})
+        did.update(fate.did)
         if fate.note:
             notes.append(fate.note)
-    rehearsed = any(account.rehearsal for account, _ in told)
+    dead = [name for name, said in why.values() if said and _is_dead(said)]
+    dead += [action for action, said in did.items() if said]
     if dead:
         return Row(one, "dead", ", ".join(dict.fromkeys(dead)))
-    if events or did:
-        said = ", ".join(dict.fromkeys(events or did))
+    sent = [name for name, said in why.values() if said is None]
+    if sent or did:
+        rehearsed = any(account.rehearsal for account, _ in told)
+        said = ", ".join(dict.fromkeys(sent or did))
         return Row(one, "rehearsed" if rehearsed else "sent", said)
+    notes += [f"{name}: {said}" for name, said in why.values()]
     waits = any(note.startswith("waits") for note in notes)
     return Row(one, "waits" if waits else "nothing sent", "; ".join(dict.fromkeys(notes)))
 

@@ -27,6 +27,9 @@ _KEY = re.compile(
 _INSIDE = ("properties", "data", "attributes", "event_properties")
 """Where exports put the properties of an event."""
 
+LEAST_COLUMNS = 2
+"""The name of an event and its time."""
+
 _LATEST_SECOND = 10_000_000_000  # the year 2286: larger numbers are milliseconds
 
 
@@ -105,14 +108,22 @@ def _records(name: str, text: str, bad: list[Bad]) -> Iterator[tuple[str, Mappin
     elif start == "{":
         yield from _objects(name, text, bad)
     else:
-        try:
-            for number, row in enumerate(csv.DictReader(io.StringIO(text), strict=True), start=2):
-                if None in row:
-                    bad.append(Bad(f"row {number}", "it has more columns than the head"))
-                    continue
-                yield f"row {number}", row
-        except csv.Error as error:
-            raise FileProblem(f"{name} is no CSV: {error}") from None
+        yield from _rows(name, text, bad)
+
+
+def _rows(name: str, text: str, bad: list[Bad]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    rows = csv.DictReader(io.StringIO(text), strict=True)
+    try:
+        columns = rows.fieldnames or ()
+        if len(columns) < LEAST_COLUMNS:
+            raise FileProblem(f"{name} is neither CSV with columns nor JSON")
+        for number, row in enumerate(rows, start=2):
+            if None in row:
+                bad.append(Bad(f"row {number}", "it has more columns than the head"))
+                continue
+            yield f"row {number}", row
+    except csv.Error as error:
+        raise FileProblem(f"{name}, line {rows.line_num + 1}: no CSV: {error}") from None
 
 
 def _array(name: str, text: str, bad: list[Bad]) -> Iterator[tuple[str, Mapping[str, Any]]]:

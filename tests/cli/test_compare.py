@@ -207,6 +207,21 @@ def test_rows_that_cannot_be_read() -> None:
     assert (len(rows), [one.where for one in bad]) == (1, ["line 2", "line 3"])
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "f is neither CSV with columns nor JSON"),
+        ("null", "f is neither CSV with columns nor JSON"),
+        ("5\n", "f is neither CSV with columns nor JSON"),
+        ('event,time\nx,5\nx,"5"6\n', "f, line 3: no CSV"),
+        ("[1", "f is no JSON"),
+    ],
+)
+def test_what_is_no_export(text: str, said: str) -> None:
+    with pytest.raises(FileProblem, match=said):
+        read("f", text.encode(), {})
+
+
 def test_columns_by_name() -> None:
     text = "what,when,no\nx,5,7\n"
     rows, _ = read("f", text.encode(), {"name": "What", "time": "when", "key": "no"})

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("docs/mapping.md", "docs/recipes/README.md")
+PAGES = ("docs/mapping.md", "docs/operations.md", "docs/recipes/README.md")
 _BLOCK = re.compile(r"^(?:`([^`\n]+)`\n\n)?```(\w+)\n(.*?)^```", re.M | re.S)
 
 

@@ -32,7 +32,7 @@ _ABOUT = {
 """What events are about that are not about an order."""
 
 _CANNOT = (
-    "which request held what, and how it was answered: `adapter delivery` does, for {hours:g} hours",
+    "which request held what, and the answer to it: `adapter delivery` does, for {hours:g} hours",
     "why one body came to nothing: `adapter delivery` does as well; here it is only counted",
     "what Customer.io did with what it took: see the profile's activity there",
 )

@@ -35,8 +35,8 @@ MOST_ACCOUNTS = 200
 MOST_BATCHES, BATCHES_A_STEP = 400, 25
 """Batches in which one delivery is looked for."""
 
-WAITS = "waits"
-"""What a note begins with after which another batch will tell more."""
+WAITS, DEAD = "waits", "dead: "
+"""What notes and reasons begin with after which another batch may tell more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ class Browse:
             for id_ in wanted & account.fates.keys():
                 fate = account.fates[id_]
                 found.setdefault(id_, []).append((account, fate))
-                if not (fate.note or "").startswith(WAITS):
+                if not _goes_on(fate):
                     open_.discard(id_)
             if not open_:
                 break
@@ -206,3 +206,10 @@ class Browse:
             for name in names:
                 pipe.xlen(self._prefix + name)
             return dict(zip(names, map(int, pipe.execute()), strict=True))
+
+
+def _goes_on(fate: Fate) -> bool:
+    """Whether a later batch may tell more: it waits, or a dead letter of it may be replayed."""
+    reasons = [event.why for event in fate.events] + [why for _, why in fate.did]
+    dead = any(why is not None and why.startswith(DEAD) for why in reasons)
+    return dead or (fate.note or "").startswith(WAITS)

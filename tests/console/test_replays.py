@@ -78,6 +78,10 @@ class TestLetters:
         room.flush()
         assert room.events() == [("order_completed", "2000")]
         assert redis.xlen(PREFIX + "outbox") == 0
+        rows = operator.get("/deliveries?part=rows&order=2000").text
+        assert "sent" in rows
+        assert "dead" not in rows, "it is no more"
+        assert "dead" in operator.get("/deliveries?part=rows&order=2001").text
 
     def test_a_group_is_replayed(self, operator: Visitor, room: Backroom, redis: Redis) -> None:
         key = group(operator, "dead").rpartition("/")[2]

@@ -10,7 +10,7 @@ from typing import Any
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from adapter.store.browse import Browse, Fates, Needle, Wish
+from adapter.store.browse import DEAD, Browse, Fates, Needle, Wish
 from adapter.store.kept import KeptDelivery
 from adapter.store.topics import Topics
 from adapter.store.visits import Visits
@@ -142,7 +142,7 @@ def _row(one: KeptDelivery, fates: Fates, oldest: float | None) -> Row:
         did.update(fate.did)
         if fate.note:
             notes.append(fate.note)
-    dead = [name for name, said in why.values() if said and _is_dead(said)]
+    dead = [name for name, said in why.values() if said and said.startswith(DEAD)]
     dead += [action for action, said in did.items() if said]
     if dead:
         return Row(one, "dead", ", ".join(dict.fromkeys(dead)))
@@ -154,7 +154,3 @@ def _row(one: KeptDelivery, fates: Fates, oldest: float | None) -> Row:
     notes += [f"{name}: {said}" for name, said in why.values()]
     waits = any(note.startswith("waits") for note in notes)
     return Row(one, "waits" if waits else "nothing sent", "; ".join(dict.fromkeys(notes)))
-
-
-def _is_dead(why: str) -> bool:
-    return why.startswith("dead: ")

@@ -61,8 +61,8 @@ def contract(visit: Visit, story: Story) -> None:
 
 DARK = {"color_scheme": "dark"}
 SHOTS: dict[str, tuple[Shot, dict[str, Any]]] = {
-    "overview": (overview, {"viewport": {**SIZE, "height": 1060}}),
-    "overview-dark": (overview, {"viewport": {**SIZE, "height": 1060}, **DARK}),
+    "overview": (overview, {"viewport": {**SIZE, "height": 1130}}),
+    "overview-dark": (overview, {"viewport": {**SIZE, "height": 1130}, **DARK}),
     "deliveries": (deliveries, {}),
     "delivery": (a_delivery, {"viewport": {**SIZE, "height": 900}}),
     "letters": (letters, {"viewport": {**SIZE, "height": 560}}),
@@ -77,31 +77,53 @@ SHOTS: dict[str, tuple[Shot, dict[str, Any]]] = {
 def move(story: Story) -> None:
     """What came before the troubles is spread over most of an hour, more of it towards the end."""
     redis = story.floor.redis
+    redis.config_set("maxmemory", "256mb")
     came = redis.xrange(PREFIX + "kept")
     times = [millisecond(id_.decode()) for id_, _ in came]
     first = times[0]
-    last = next(
+    end = next(
         at for at, (_, one) in zip(times, came, strict=True)
         if load(one[b"d"])["topic"] == "refunds/create"
     )  # fmt: skip
 
     def moved(at: int) -> int:
         """The same sequence: nothing overtakes anything."""
-        if at >= last:
+        if at >= end:
             return at
-        share = (last - at) / max(1, last - first)
-        return int(at - SPAN * 1000 * (share + 0.12 * math.sin(share * 7)))
+        share = (end - at) / max(1, end - first)
+        return int(at - SPAN * 1000 * (share + 0.05 * math.sin(share * 7)))
 
-    for name in ("kept", "journal"):
-        entries = redis.xrange(PREFIX + name)
-        redis.delete(PREFIX + name)
-        for id_, fields in entries:
-            at, number = id_.decode().split("-")
-            if name == "journal":
-                account = load(zlib.decompress(fields[b"j"]))
-                account["t"] = moved(int(account["t"] * 1000)) / 1000
-                fields = {**fields, b"j": zlib.compress(dump(account))}  # noqa: PLW2901
-            redis.xadd(PREFIX + name, fields, id=f"{moved(int(at))}-{number}")
+    settled = [
+        (id_, fields, load(zlib.decompress(fields[b"j"])))
+        for id_, fields in redis.xrange(PREFIX + "journal")
+    ]
+    came_at = {load(one[b"d"])["id"]: at for at, (_, one) in zip(times, came, strict=True)}
+    by: dict[str, int] = {}
+    for _, _, account in settled:
+        # A batch stays together.
+        at = min(came_at[each] for each in account["d"])
+        for each in account["d"]:
+            by.setdefault(each, at - moved(at))
+    redis.delete(PREFIX + "kept", PREFIX + "journal")
+    last = 0
+    for id_, fields in came:
+        told = load(fields[b"d"])
+        earlier = by.get(told["id"], 0)
+        told["triggered_at"] -= earlier / 1000
+        last = max(last + 1, millisecond(id_.decode()) - earlier)
+        redis.xadd(PREFIX + "kept", {**fields, b"d": dump(told)}, id=_place(id_, last, earlier))
+    last = 0
+    for id_, fields, account in settled:
+        earlier = min(by[each] for each in account["d"])
+        last = max(last + 1, millisecond(id_.decode()) - earlier)
+        account["t"] = last / 1000
+        packed = {**fields, b"j": zlib.compress(dump(account))}
+        redis.xadd(PREFIX + "journal", packed, id=f"{last}-0")
+
+
+def _place(id_: bytes, at: int, earlier: int) -> str:
+    """What was not moved keeps its place: letters point at it."""
+    return f"{at}-0" if earlier else id_.decode()
 
 
 def remember(story: Story) -> None:

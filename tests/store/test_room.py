@@ -152,7 +152,7 @@ def test_a_body_that_gave_way_does_not_keep_its_entry_from_being_parked(
 
 def test_intake_refuses_before_redis_is_full(limited: Redis) -> None:
     keep(limited, 500)
-    fill_to(limited, 0.87)
+    fill_to(limited, 0.94)
     outbox = Outbox(limited, WORKSPACE, flush_job(WORKSPACE))
     before = set(limited.scan_iter())
     with pytest.raises(StoreError, match=FULL):
@@ -162,7 +162,7 @@ def test_intake_refuses_before_redis_is_full(limited: Redis) -> None:
 
 def test_intake_takes_in_again_once_there_is_room(limited: Redis) -> None:
     keep(limited, 500)
-    fill_to(limited, 0.87)
+    fill_to(limited, 0.94)
     outbox = Outbox(limited, WORKSPACE, flush_job(WORKSPACE))
     with pytest.raises(StoreError):
         outbox.accept(mapped("d1", person(), event("1001")), b"{}")

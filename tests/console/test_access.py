@@ -151,10 +151,21 @@ def test_another_site_cannot_post_though_it_knew_the_token(operator: Visitor) ->
     assert operator.post("/logout", headers={"Sec-Fetch-Site": "same-origin"}).status_code == 303
 
 
-@pytest.mark.parametrize("target", ["//evil.example", "https://evil.example", "/\\evil", "x", ""])
+@pytest.mark.parametrize("target", [
+    "//evil.example", "https://evil.example", "/\\evil", "x", "", "//[", "/\t/evil", "/a\r\nX: y",
+])  # fmt: skip
 def test_a_log_in_leads_nowhere_else(visitor: Visitor, target: str) -> None:
     assert not is_safe(target)
     assert visitor.log_in(next=target).location == "/console/"
+
+
+def test_strangers_cannot_keep_it_busy(visitor: Visitor, operator: Visitor) -> None:
+    """A form of 2 MiB takes 0.8 s to read, in which no webhook is answered."""
+    large = {"overlay": "x" * 20_000}
+    assert operator.post("/playground/try", large).status_code == 200
+    stranger = Visitor(operator.client.application)
+    for path in ("/login", "/playground/try"):
+        assert stranger.post(path, large).status_code == 413, path
 
 
 class TestWithoutAPassword:

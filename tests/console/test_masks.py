@@ -117,3 +117,15 @@ def test_needles(typed: str, body: bytes, found: bool) -> None:
     assert wanted
     assert wanted.is_in(body) is found
     assert needle("  ") is None
+
+
+def test_the_name_of_a_place_is_of_who_lives_there() -> None:
+    line = {"title": "Beans", "destination_location": {"id": 1, "name": "Ada King", "zip": "1"}}
+    shown = masks.body({"line_items": [line]})["line_items"][0]
+    assert shown["title"] == "Beans"
+    assert shown["destination_location"] == {"id": 1, "name": masks.HIDDEN, "zip": masks.HIDDEN}
+
+
+def test_a_number_within_a_text() -> None:
+    shown = masks.reason("it belongs to phone +49 151 12345678, as of 2026-01-01T00:00:00+02:00")
+    assert shown == f"it belongs to phone {masks.HIDDEN}, as of 2026-01-01T00:00:00+02:00"

@@ -333,6 +333,20 @@ class TestPeople:
         assert f"id {id_}" in audit
         assert EMAIL not in audit
 
+    def test_nor_is_told_whose_an_order_is(self, operator: Visitor, room: Backroom) -> None:
+        """That of a guest belongs to an address or a number."""
+        phone = "+4915112345678"
+        room.order("d1", id=77001, **{**with_email(), "customer": None})
+        room.order("d2", id=77002, email=None, contact_email=None, phone=phone, customer=None)
+        room.flush()
+        for order_id, secret in (("77001", EMAIL), ("77002", phone)):
+            path = operator.post("/people/find", {"who": order_id}).location
+            path = path.removeprefix("/console")
+            page = operator.page(path)
+            assert "owner" in page.words("named")
+            assert secret not in page.text
+            assert secret in operator.post(path, {"unmask": "1"}).text
+
     def test_why_an_event_went_out_or_not(self, operator: Visitor, room: Backroom) -> None:
         room.order("d1")
         room.flush()

@@ -13,6 +13,7 @@ from redis import Redis
 
 from adapter.settings import shipped
 from adapter.web.console.deadline import TooLongError, within
+from adapter.web.console.playground import _value
 from tests.backroom import Backroom
 from tests.console.conftest import MakeApp, Page, Visitor
 from tests.console.test_pages import EMAIL, place_of, with_email
@@ -143,6 +144,21 @@ def test_a_bomb_is_not_built(operator: Visitor) -> None:
     assert not told["sound"]
 
 
+def test_filters_make_no_bomb(operator: Visitor) -> None:
+    """A kilobyte of them would come to gigabytes."""
+    more = f'replace("#", "{"#" * 300}")'
+    joined = f'split("#") | join("{"#" * 300}")'
+    for filters in (f"{more} | {more} | {more}", f"{more} | {joined} | {joined}"):
+        overlay = f"""events:
+  order_completed:
+    properties:
+      order_name: '"a#b" | {filters}'
+"""
+        told, _ = tried(operator, overlay)
+        assert told["sound"], told["faults"]
+        assert len(told["html"]) < 2_000_000
+
+
 def test_what_takes_too_long_is_ended() -> None:
     def forever() -> None:
         while True:
@@ -220,6 +236,12 @@ def test_a_recent_delivery(operator: Visitor, room: Backroom, redis: Redis) -> N
 def room_names() -> list[str]:
     customer = with_email()["customer"]
     return [customer["first_name"], customer["last_name"]]
+
+
+def test_why_it_would_be_parked_is_told_without_the_value() -> None:
+    why = "customer.id: expected a number, got 'Ada King'"
+    assert "Ada" not in (_value("reason", why, veiled=True) or "")
+    assert "Ada" in (_value("reason", why, veiled=False) or "")
 
 
 def test_a_parked_delivery_can_be_mended(operator: Visitor, room: Backroom, redis: Redis) -> None:

@@ -132,6 +132,15 @@ class TestLetters:
         assert ids(redis, place) == []
         assert f"{place}-empty" in done.ids
 
+    @pytest.mark.parametrize("action", ["replay", "drop"])
+    def test_only_what_was_shown(self, operator: Visitor, redis: Redis, action: str) -> None:
+        """A group may have grown since its plan."""
+        key = group(operator, "dead").rpartition("/")[2]
+        before = ids(redis, "dead")
+        form = {"place": "dead", "group": key, "action": action}
+        assert operator.post("/letters/do", form).status_code == 400
+        assert ids(redis, "dead") == before
+
     def test_two_who_do_it_at_once(self, operator: Visitor, redis: Redis) -> None:
         """What is gone meanwhile is neither replayed twice nor an error."""
         all_ids = ids(redis, "dead")

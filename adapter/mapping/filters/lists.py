@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from adapter.mapping.filters.questions import same
-from adapter.mapping.filters.registry import Apply, Argument, named
+from adapter.mapping.filters.registry import MOST_GROWN, Apply, Argument, named
 from adapter.mapping.values import as_text
 from adapter.model import Json
 
@@ -22,7 +22,8 @@ def _join(sep: str) -> Apply:
         if not isinstance(value, list):
             return as_text(value)
         texts = map(as_text, value)
-        return sep.join([text for text in texts if text and not text.isspace()])
+        found = [text for text in texts if text and not text.isspace()]
+        return sep.join(found) if len(sep) * len(found) <= MOST_GROWN else None
 
     return apply
 

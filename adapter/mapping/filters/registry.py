@@ -22,6 +22,10 @@ Apply = Callable[[Json], Json]
 Argument = str | bool | int | Decimal
 Make = Callable[..., Apply]
 
+MOST_GROWN = 100_000
+"""Characters up to which a filter may lengthen a text: no event may be larger, and a few in a row
+would otherwise make more of a line than there is memory for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Example:

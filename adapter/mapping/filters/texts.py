@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 from urllib.parse import parse_qsl
 
-from adapter.mapping.filters.registry import Apply, named
+from adapter.mapping.filters.registry import MOST_GROWN, Apply, named
 from adapter.mapping.values import as_text
 from adapter.model import Json
 
@@ -53,7 +53,14 @@ def _after(sep: str) -> Apply:
 )
 def _replace(old: str, new: str) -> Apply:
     _not_empty(old)
-    return _on_text(lambda text: text.replace(old, new))
+    more = len(new) - len(old)
+
+    def replaced(text: str) -> str | None:
+        if more > 0 and len(text) + more * text.count(old) > MOST_GROWN:
+            return None
+        return text.replace(old, new)
+
+    return _on_text(replaced)
 
 
 @_named("lower", "The text in lower case.", ("GB", "lower", "gb"))

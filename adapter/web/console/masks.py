@@ -36,6 +36,7 @@ _PERSONAL = re.compile(
     r"|discount_code|code)"
 )
 _ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
+_NUMBER = re.compile(r"\+[0-9][0-9 ().\-]{4,}[0-9]")
 _GOT = re.compile(r", got .*", re.S)
 
 
@@ -89,7 +90,8 @@ def operation(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def reason(text: str | None) -> str:
     """Why something was parked or refused, without the value that did not fit."""
-    return _ADDRESS.sub(HIDDEN, _GOT.sub(f", got {HIDDEN}", text or ""))
+    said = _ADDRESS.sub(HIDDEN, _GOT.sub(f", got {HIDDEN}", text or ""))
+    return _NUMBER.sub(HIDDEN, said)
 
 
 def _masked(value: Any, name: str, *, goods: bool) -> Any:
@@ -97,6 +99,8 @@ def _masked(value: Any, name: str, *, goods: bool) -> Any:
         inside = goods or name in _GOODS
         # What a shopper had engraved stands among the goods.
         inside = inside and name not in ("properties", "note_attributes")
+        # So do places; the name of one is that of who lives there.
+        inside = inside and not name.endswith(("location", "address"))
         if {"name", "value"} <= value.keys() and not inside:
             return {each: HIDDEN if each == "value" else inner for each, inner in value.items()}
         return {each: _masked(inner, str(each), goods=inside) for each, inner in value.items()}

@@ -57,7 +57,11 @@ def blueprint(backstage: Backstage) -> Blueprint:
             "known": known if unmask else _masked(known, who),
             "lines": {
                 "owns": [thing_text({**one, "owner": None}) for one in known.get("owns", ())],
-                "named": [thing_text(one) for one in known["named"]],
+                # Whose it is may be an address or a number that nobody typed.
+                "named": [
+                    thing_text(one) if unmask else masks.reason(thing_text(one))
+                    for one in known["named"]
+                ],
                 "waits": [masks.reason(item_text(one)) for one in known["waits"]],
             },
         }

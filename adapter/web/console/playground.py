@@ -236,6 +236,8 @@ def _value(path: str, value: Json, veiled: bool) -> str | None:
         return None
     if not veiled:
         return pretty(value)
+    if path == "reason":
+        return pretty(masks.reason(str(value)))
     name = path.rpartition(".")[2].partition("[")[0]
     if path.startswith("person.attributes"):
         return masks.HIDDEN

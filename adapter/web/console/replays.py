@@ -75,6 +75,8 @@ def blueprint(backstage: Backstage) -> Blueprint:
     @pages.post("/letters/do")
     def do() -> Response:
         """Replay or drop what was planned, by its ids."""
+        if not request.form.getlist("id"):
+            abort(400, "The form does not name what was shown.")
         chosen = _chosen(shelves)
         if not chosen.things:
             said = "Nothing was done: it was replayed or dropped meanwhile."

@@ -110,9 +110,7 @@ def _guard(app: Flask, access: Access) -> None:
         if request.endpoint == "static":
             return None
         g.session = session = access.session(request)
-        if request.method not in ("GET", "HEAD", "OPTIONS") and not access.is_own(
-            request, session, request.form
-        ):
+        if request.method not in ("GET", "HEAD", "OPTIONS") and not access.is_own(request, session):
             raise Forbidden("This form is not of your session any more. Load its page again.")
         if session.known or request.endpoint in OPEN:
             return None

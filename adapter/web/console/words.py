@@ -22,7 +22,13 @@ _UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 def register(app: Flask) -> None:
     """The filters of templates."""
     app.jinja_env.filters.update(
-        when=when, ago=ago, number=number, pretty=pretty, seconds=seconds, reason=masks.reason
+        when=when,
+        ago=ago,
+        number=number,
+        pretty=pretty,
+        seconds=seconds,
+        reason=masks.reason,
+        ticks=ticks,
     )
 
 
@@ -58,6 +64,15 @@ def seconds(length: float | None) -> str:
         return f"{length:.1f} s"
     unit, size = next((each for each in _UNITS if length >= 2 * each[1]), _UNITS[-1])
     return f"{length / size:.0f} {unit}"
+
+
+def ticks(text: str) -> Markup:
+    """A text in which what stands in backticks is code."""
+    parts = re.split(r"`([^`]+)`", text)
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if place % 2 else part
+        for place, part in enumerate(parts)
+    )
 
 
 def number(value: float | None) -> str:

@@ -88,7 +88,9 @@ if (bench) {
       const answer = await fetch(bench.dataset.try, {
         method: "POST", headers: { "X-CSRF": csrf }, body: new URLSearchParams(new FormData(bench)),
       });
-      if (answer.redirected) { trying.textContent = "You were logged out: keep a copy, then log in again."; return; }
+      // Who is not known any more has no token, and may send little.
+      const out = answer.redirected || answer.status === 403 || answer.status === 413;
+      if (out) { trying.textContent = "You were logged out: keep a copy, then log in again."; return; }
       if (!answer.ok) throw new Error(String(answer.status));
       const told = await answer.json();
       if (mine !== number) return;

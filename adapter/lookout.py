@@ -48,6 +48,10 @@ def load_rules(layers: Sequence[Path]) -> tuple[Rule, ...]:
     return rules
 
 
+AGAIN_SECONDS, LONGEST_SECONDS = 60.0, 3600.0
+"""When alerts that did not get through are told again: later and later, an hour at the most."""
+
+
 class Lookout:
     """The alerts of one workspace; without a `herald` they go to the log alone."""
 
@@ -60,6 +64,8 @@ class Lookout:
         self._herald = herald
         self._workspace = ground.workspace
         self._name = secrets.token_hex(8)
+        self._failures = 0
+        self._again_at = 0.0
 
     def look(self, now: float | None = None) -> tuple[News, ...]:
         """Look if it is our turn; what was told. Raises StoreError."""
@@ -74,7 +80,7 @@ class Lookout:
         before = self._states.read()
         found = turn(self._rules, before, judge(self._rules, self._ground.facts(at)), at)
         self._log(found)
-        passed = self._tell(found)
+        passed = self._tell(found, at)
         self._states.write(before, found.told(at) if passed else found.states)
         return found.news
 
@@ -95,10 +101,17 @@ class Lookout:
                 },
             )
 
-    def _tell(self, found: Turn) -> bool:
+    def _tell(self, found: Turn, at: float) -> bool:
         if not found.news or self._herald is None:
             return True
+        if at < self._again_at:
+            return False
         word = self._herald.tell(text(self._workspace, self._rules, found.news))
         if not word.passed:
+            # One that takes it and answers too late has told somebody: not again every minute.
+            self._again_at = at + min(AGAIN_SECONDS * 2**self._failures, LONGEST_SECONDS)
+            self._failures += 1
             _log.warning("alerts not delivered, tried again", extra={"reason": word.said})
+        else:
+            self._failures, self._again_at = 0, 0.0
         return word.passed

@@ -81,6 +81,20 @@ def test_nobody_listens_for_a_while(
     assert "s3cret" not in caplog.text
 
 
+def test_who_never_answers_well_is_asked_less_and_less(redis: Redis, channel: Channel) -> None:
+    """It may have told somebody every time, and only answered too late."""
+    look = lookout(redis, Herald(channel.url)).look_now
+    pause(redis)
+    channel.answer = 500
+    for minute in range(4 * 60):
+        look(NOW + 60 * minute)
+    assert len(channel.heads) == 9
+    channel.answer = 200
+    for minute in range(4 * 60, 5 * 60):
+        look(NOW + 60 * minute)
+    assert len(channel.said) == 1
+
+
 def test_without_a_webhook_the_log_is_enough(
     redis: Redis, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Literal, TypeVar, cast, get_args
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from adapter.deeds import OnCustomerDelete
 from adapter.errors import SettingsError
@@ -350,12 +350,8 @@ class _Reader:
         text = self.text("CUSTOMERIO_TRACK_URL")
         if text is None:
             return None
-        try:
-            url = urlsplit(text)
-            sound = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
-        except ValueError:
-            sound = False
-        if not sound or url.username is not None or url.query or url.fragment:
+        url = _web_address(text)
+        if url is None or url.username is not None or url.query or url.fragment:
             self.problems.append(
                 "CUSTOMERIO_TRACK_URL must be an http:// or https:// address "
                 "without user, query and fragment."
@@ -367,12 +363,7 @@ class _Reader:
         text = self.text(name)
         if text is None:
             return None
-        try:
-            url = urlsplit(text)
-            sound = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
-        except ValueError:
-            sound = False
-        if not sound or re.search(r"\s", text):
+        if _web_address(text) is None or re.search(r"\s", text):
             self.problems.append(f"{name} must be an http:// or https:// address.")
         return text
 
@@ -428,3 +419,13 @@ class _Reader:
             f"MAPPINGS_DIR: {str(path)!r} is not a directory." for path in dirs if not path.is_dir()
         )
         return dirs
+
+
+def _web_address(text: str) -> SplitResult | None:
+    """The parts of an address that can be asked over HTTP; None where it is none."""
+    try:
+        url = urlsplit(text)
+        sound = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+    except ValueError:
+        return None
+    return url if sound else None

@@ -165,7 +165,7 @@ def _nothing(desk: Shelf, id_: str) -> str:
 
 
 def _second(place: str) -> float:
-    from adapter.store.kept import millisecond
+    from adapter.store.streams import millisecond
 
     return millisecond(place) / 1000
 

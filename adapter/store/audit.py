@@ -16,7 +16,7 @@ from adapter.compact import dump, load
 from adapter.model import Json
 from adapter.store import refs
 from adapter.store.connection import store_errors
-from adapter.store.kept import millisecond
+from adapter.store.streams import millisecond
 
 STREAM = "audit"
 MOST = 10_000

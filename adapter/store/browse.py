@@ -22,7 +22,8 @@ from adapter.store import refs
 from adapter.store.connection import store_errors
 from adapter.store.journal import STREAM as JOURNAL
 from adapter.store.journal import Journal
-from adapter.store.kept import STREAM, KeptDelivery, millisecond, unsqueeze
+from adapter.store.kept import STREAM, KeptDelivery, unsqueeze
+from adapter.store.streams import millisecond
 
 PAGE = 100
 MOST_LOOKED = 2_000

@@ -13,6 +13,7 @@ from redis import Redis
 
 from adapter.store import mode, refs
 from adapter.store.connection import store_errors
+from adapter.store.streams import millisecond
 
 PINGS = 5
 
@@ -114,7 +115,7 @@ class Status:
         counted = {name.decode(): int(value) for name, value in counts.items()}
         oldest = None
         if first:
-            oldest = max(0.0, time.time() - int(first[0][0].split(b"-")[0]) / 1000)
+            oldest = max(0.0, time.time() - millisecond(first[0][0].decode()) / 1000)
         error = None
         if last_error:
             error = {"reason": last_error[b"reason"].decode(), "at": int(last_error[b"at"])}

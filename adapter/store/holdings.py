@@ -16,11 +16,10 @@ from redis import Redis
 
 from adapter.compact import dump
 from adapter.model import Json
-from adapter.store import hashing, refs
+from adapter.store import hashing, refs, streams
 from adapter.store.kept import unsqueeze
 from adapter.store.needles import Needles
 
-PAGE = 200
 KEYS_A_STEP = 1_000
 STREAMS = ("outbox", "kept", "parked", "dead", "reports")
 _NOTHING_PERSONAL = frozenset({
@@ -164,15 +163,9 @@ class Holdings:
     def _items(
         self, key: str, wanted: Callable[[Mapping[bytes, bytes]], bool]
     ) -> Iterator[Holding]:
-        last = "-"
-        while True:
-            found: Any = self._redis.xrange(self._prefix + key, last, "+", PAGE)
-            for id_, fields in found:
-                if wanted(fields):
-                    yield Holding(key, item=id_.decode(), fields=fields)
-            if len(found) < PAGE:
-                return
-            last = "(" + found[-1][0].decode()
+        for id_, fields in streams.oldest_first(self._redis, self._prefix + key):
+            if wanted(fields):
+                yield Holding(key, item=id_, fields=fields)
 
     def _waiting(self, key: str, needles: Needles) -> Iterator[Holding]:
         about = needles.in_name(key)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from isal import isal_zlib
 from redis import Redis
@@ -12,8 +11,7 @@ from redis import Redis
 from adapter.account import Account, Fate
 from adapter.compact import dump, load
 from adapter.model import Json
-from adapter.store import refs
-from adapter.store.connection import store_errors
+from adapter.store import refs, streams
 
 PAGE = 50
 STREAM = "journal"
@@ -34,14 +32,8 @@ class Journal:
     def since(self, seconds: float | None = None) -> Iterator[Account]:
         """The accounts of batches settled from then on (Unix seconds), the oldest first."""
         low = "-" if seconds is None else str(round(seconds * 1000))
-        while True:
-            with store_errors():
-                found: Any = self._redis.xrange(self._stream, low, "+", PAGE)
-            for _, fields in found:
-                yield Account.from_json(load(zlib.decompress(fields[b"j"])))
-            if len(found) < PAGE:
-                return
-            low = f"({found[-1][0].decode()}"
+        for _, fields in streams.oldest_first(self._redis, self._stream, low, page=PAGE):
+            yield Account.from_json(load(zlib.decompress(fields[b"j"])))
 
     def of(self, delivery: str, since: float | None = None) -> Iterator[tuple[Account, Fate]]:
         """The batches that a delivery was part of. `since`: when it came in."""

@@ -16,10 +16,9 @@ from redis import Redis
 
 from adapter.compact import load
 from adapter.model import Delivery
-from adapter.store import refs
+from adapter.store import refs, streams
 from adapter.store.connection import store_errors
 
-PAGE = 200
 STREAM = "kept"
 
 
@@ -56,7 +55,7 @@ class KeptDelivery:
     @property
     def at(self) -> float:
         """When it came, Unix seconds."""
-        return millisecond(self.id) / 1000
+        return streams.millisecond(self.id) / 1000
 
     @classmethod
     def read(cls, id_: str, fields: Mapping[bytes, bytes]) -> KeptDelivery:
@@ -82,9 +81,8 @@ class Kept:
 
     def get(self, id_: str) -> KeptDelivery | None:
         """By its place; None once it was given up."""
-        with store_errors():
-            found: Any = self._redis.xrange(self._stream, id_, id_)
-        return KeptDelivery.read(id_, found[0][1]) if found else None
+        fields = streams.item(self._redis, self._stream, id_)
+        return None if fields is None else KeptDelivery.read(id_, fields)
 
     def find(self, delivery: str, shops: Iterable[tuple[str, str]]) -> KeptDelivery | None:
         """By its delivery id, in (platform, shop) pairs; looks through all where its id is known
@@ -105,32 +103,14 @@ class Kept:
         """What came from `since` until before `until` (Unix seconds), the oldest first."""
         low = "-" if since is None else str(round(since * 1000))
         high = "+" if until is None else f"({round(until * 1000)}-0"
-        while True:
-            with store_errors():
-                found: Any = self._redis.xrange(self._stream, low, high, PAGE)
-            for id_, fields in found:
-                yield KeptDelivery.read(id_.decode(), fields)
-            if len(found) < PAGE:
-                return
-            low = f"({found[-1][0].decode()}"
+        for id_, fields in streams.oldest_first(self._redis, self._stream, low, high):
+            yield KeptDelivery.read(id_, fields)
 
     def newest(self) -> Iterator[KeptDelivery]:
         """All, the newest first."""
-        high = "+"
-        while True:
-            with store_errors():
-                found: Any = self._redis.xrevrange(self._stream, high, "-", PAGE)
-            for id_, fields in found:
-                yield KeptDelivery.read(id_.decode(), fields)
-            if len(found) < PAGE:
-                return
-            high = f"({found[-1][0].decode()}"
+        for id_, fields in streams.newest_first(self._redis, self._stream):
+            yield KeptDelivery.read(id_, fields)
 
     def count(self) -> int:
         with store_errors():
             return int(self._redis.xlen(self._stream))
-
-
-def millisecond(stream_id: str) -> int:
-    """When an item of a stream was added; Redis builds its ids from Unix milliseconds."""
-    return int(stream_id.partition("-")[0])

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from redis import Redis
 
@@ -17,9 +16,9 @@ from adapter.compact import dump, load
 from adapter.deeds import ERASING
 from adapter.jobs import flush_job
 from adapter.model import CanonicalEvent, Delivery, Json, Operation, Person
-from adapter.store import refs
+from adapter.store import refs, streams
 from adapter.store.connection import store_errors
-from adapter.store.kept import PAGE, millisecond, unsqueeze
+from adapter.store.kept import unsqueeze
 from adapter.store.scripts import Scripts, rq_now
 
 HANDFUL = 100
@@ -41,7 +40,7 @@ class DeadLetter:
     @property
     def at(self) -> float:
         """When it died, Unix seconds."""
-        return millisecond(self.id) / 1000
+        return streams.millisecond(self.id) / 1000
 
     @classmethod
     def read(cls, id_: str, fields: Mapping[bytes, bytes]) -> DeadLetter:
@@ -76,7 +75,7 @@ class ParkedDelivery:
     @property
     def at(self) -> float:
         """When it was parked, Unix seconds."""
-        return millisecond(self.id) / 1000
+        return streams.millisecond(self.id) / 1000
 
     @classmethod
     def read(cls, id_: str, fields: Mapping[bytes, bytes]) -> ParkedDelivery:
@@ -170,18 +169,8 @@ class Letters:
                 dropped += int(self._redis.xdel(self._prefix + stream, *wanted[at : at + HANDFUL]))
         return dropped
 
-    def _item(self, stream: str, id_: str) -> Mapping[bytes, bytes] | None:
-        with store_errors():
-            found: Any = self._redis.xrange(self._prefix + stream, id_, id_)
-        return found[0][1] if found else None
+    def _item(self, stream: str, id_: str) -> streams.Fields | None:
+        return streams.item(self._redis, self._prefix + stream, id_)
 
-    def _items(self, stream: str) -> Iterator[tuple[str, Mapping[bytes, bytes]]]:
-        low = "-"
-        while True:
-            with store_errors():
-                found: Any = self._redis.xrange(self._prefix + stream, low, "+", PAGE)
-            for id_, fields in found:
-                yield id_.decode(), fields
-            if len(found) < PAGE:
-                return
-            low = f"({found[-1][0].decode()}"
+    def _items(self, stream: str) -> Iterator[tuple[str, streams.Fields]]:
+        return streams.oldest_first(self._redis, self._prefix + stream)

@@ -34,6 +34,7 @@ from adapter.store.kept import squeeze
 from adapter.store.pressure import Gauge
 from adapter.store.recall import recall
 from adapter.store.scripts import Scripts, rq_now
+from adapter.store.streams import millisecond
 
 LEASE_MS = 10_000
 """How long a flush that shows no life keeps the outbox. A killed worker delays delivery by this."""
@@ -215,7 +216,7 @@ class Outbox:
             [
                 id_,
                 refs.waiting(self._name(ref)),
-                str(_second(id_) + refs.wait_seconds(ref[0])),
+                str(millisecond(id_) // 1000 + refs.wait_seconds(ref[0])),
                 0 if ref[0] == "order" else refs.MOST_UNDER_A_TOKEN,
             ]
             for id_, ref in work.waits
@@ -361,8 +362,3 @@ def _entry(id_: str, fields: Mapping[bytes, bytes]) -> Entry:
         kept=fields.get(b"k", b"").decode(),
         operation=_operation(operation) if operation else None,
     )
-
-
-def _second(entry_id: str) -> int:
-    """When an entry came in; Redis builds stream ids from Unix milliseconds."""
-    return int(entry_id.split("-", maxsplit=1)[0]) // 1000

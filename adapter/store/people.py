@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from redis import Redis
@@ -20,14 +21,13 @@ from adapter.model import Delivery, Json, Ref, Who
 from adapter.people.identity import MOST_STEPS, IdentifyBy, named
 from adapter.people.memory import person_ref
 from adapter.people.profile import Profile
-from adapter.store import refs
+from adapter.store import refs, streams
 from adapter.store.connection import store_errors
 from adapter.store.holdings import fields_of, in_entry, things_of
 from adapter.store.needles import Needles
 from adapter.store.recall import recall
 
 KEYS_A_STEP = 1_000
-PAGE = 200
 STREAMS = ("outbox", "parked", "dead")
 MOST_WAITING = 100
 """Entries of one waiting list that are looked at."""
@@ -266,21 +266,14 @@ class People:
         found: list[Item] = []
         looked = []
         for place in STREAMS:
-            seen, last = 0, "+"
+            seen = 0
             with store_errors():
                 there: Any = self._redis.xlen(self._prefix + place)
-            while seen < most:
-                with store_errors():
-                    page: Any = self._redis.xrevrange(
-                        self._prefix + place, last, "-", min(PAGE, most - seen)
-                    )
-                for id_, fields in page:
-                    if in_entry(needles, fields):
-                        found.append(_item(place, int(id_.split(b"-")[0]) // 1000, fields))
-                seen += len(page)
-                if len(page) < PAGE:
-                    break
-                last = "(" + page[-1][0].decode()
+            newest = streams.newest_first(self._redis, self._prefix + place)
+            for id_, fields in islice(newest, most):
+                seen += 1
+                if in_entry(needles, fields):
+                    found.append(_item(place, streams.millisecond(id_) // 1000, fields))
             looked.append(Looked(place, seen, max(seen, there)))
         return found, looked
 

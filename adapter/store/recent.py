@@ -22,7 +22,7 @@ from adapter.account import Account
 from adapter.compact import load
 from adapter.store import journal, kept, refs
 from adapter.store.connection import store_errors
-from adapter.store.kept import millisecond
+from adapter.store.streams import millisecond
 
 MINUTES = 60
 MOST_KEPT, MOST_ACCOUNTS = 2_000, 400

@@ -10,10 +10,9 @@ from typing import Any
 from redis import Redis
 
 from adapter.compact import dump
-from adapter.store import refs
+from adapter.store import refs, streams
 from adapter.store.connection import store_errors
 from adapter.store.holdings import fields_of
-from adapter.store.kept import millisecond
 
 PAGE = 500
 KEYS_A_STEP = 1_000
@@ -29,7 +28,7 @@ class Pending:
     @property
     def since(self) -> float:
         """Unix seconds."""
-        return millisecond(self.entry) / 1000
+        return streams.millisecond(self.entry) / 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +50,11 @@ class Whereabouts:
     def pending(self, delivery: str) -> list[Pending]:
         """Its entries in the outbox: as a rule one, more where it was replayed."""
         wanted, found = _needle(delivery), []
-        number, low = 0, "-"
-        while True:
-            with store_errors():
-                page: Any = self._redis.xrange(self._prefix + "outbox", low, "+", PAGE)
-            for id_, fields in page:
-                if wanted in fields[b"d"]:
-                    found.append(Pending(id_.decode(), number))
-                number += 1
-            if len(page) < PAGE:
-                return found
-            low = f"({page[-1][0].decode()}"
+        entries = streams.oldest_first(self._redis, self._prefix + "outbox", page=PAGE)
+        for number, (id_, fields) in enumerate(entries):
+            if wanted in fields[b"d"]:
+                found.append(Pending(id_, number))
+        return found
 
     def waiting(self, delivery: str) -> list[Waiting]:
         """What of it waits for its person to become known."""

@@ -19,7 +19,7 @@ from playwright.sync_api import expect
 
 from adapter.compact import dump, load
 from adapter.store.drift import Drift
-from adapter.store.kept import millisecond
+from adapter.store.streams import millisecond
 from tests.edge.lab import SHOP, until
 
 from .chromium import launched

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from backroom import Backroom
 from hypothesis import settings
 from redis import Redis
 
 from adapter.embedded import EmbeddedRedis
 from adapter.jobs import flush_job
+from adapter.sandbox.server import running
 from adapter.store.connection import connect
 from adapter.store.outbox import Outbox
 
@@ -56,3 +58,18 @@ def outbox(redis_url: str) -> Iterator[Outbox]:
     client = connect(redis_url, "worker", max_connections=20)
     yield Outbox(client, "default", flush_job("default"))
     client.connection_pool.disconnect()
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[str]:
+    """A Customer.io that listens; each `room` begins by emptying it."""
+    with running() as url:
+        yield url
+
+
+@pytest.fixture
+def room(redis: Redis, redis_url: str, sandbox: str) -> Iterator[Backroom]:
+    """Deliveries go in, and out to the sandbox."""
+    found = Backroom(redis, sandbox, redis_url)
+    yield found
+    found.close()

@@ -19,7 +19,6 @@ from redis import Redis
 from adapter.alerts import State
 from adapter.drift import Name
 from adapter.mapping import parse_body
-from adapter.sandbox.server import running
 from adapter.settings import shipped
 from adapter.store.alerts import States
 from adapter.store.drift import Drift
@@ -55,12 +54,6 @@ class Page:
             for each in self.samples
             if each.name == name and labels.items() <= each.labels.items()
         ]
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[str]:
-    with running() as url:
-        yield url
 
 
 @pytest.fixture

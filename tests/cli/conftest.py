@@ -6,17 +6,15 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from backroom import SECRET, Backroom
+from backroom import SECRET
 from click.testing import CliRunner, Result
 from edge.lab import Lab
-from redis import Redis
 
 from adapter.cli import main
-from adapter.sandbox.server import running
 from adapter.settings import shipped
 
 Ask = Callable[..., Result]
@@ -65,21 +63,6 @@ def process(tmp_path: Path) -> Adapter:
         return done
 
     return run
-
-
-@pytest.fixture(scope="session")
-def sandbox() -> Iterator[str]:
-    """A Customer.io of its own for the session; each `room` begins by emptying it."""
-    with running() as url:
-        yield url
-
-
-@pytest.fixture
-def room(redis: Redis, redis_url: str, sandbox: str) -> Iterator[Backroom]:
-    """Deliveries go in, and out to the sandbox."""
-    found = Backroom(redis, sandbox, redis_url)
-    yield found
-    found.close()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 from doctor.test_findings import BY_THE_COMMAND
 from redis import Redis
+from servers import configured
 
 from adapter.app import build_office, build_web
 from adapter.cli import checkup, main
@@ -179,16 +179,6 @@ def test_without_redis(doctor: Doctor) -> None:
     assert names(doctor("--json", "--offline", REDIS_URL=""))["redis-none"] == "broken"
     gone = names(doctor("--json", "--offline", REDIS_URL="redis://127.0.0.1:1"))
     assert gone["redis-gone"] == "broken"
-
-
-@contextmanager
-def configured(redis: Redis, name: str, value: str) -> Iterator[None]:
-    before = redis.config_get(name)[name]
-    redis.config_set(name, value)
-    try:
-        yield
-    finally:
-        redis.config_set(name, before)
 
 
 def test_a_server_that_would_evict(doctor: Doctor, working: None, redis: Redis) -> None:

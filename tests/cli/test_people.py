@@ -23,7 +23,6 @@ from adapter.jobs import flush_job
 from adapter.mapping import load, parse_body
 from adapter.model import Delivery, Json
 from adapter.resolver import Policy
-from adapter.sandbox.server import running
 from adapter.settings import shipped
 from adapter.store import refs
 from adapter.store.connection import connect
@@ -90,12 +89,6 @@ class Shop:
     def fault(self, *faults: dict[str, Any]) -> None:
         answer = requests.post(f"{self.url}/_sandbox/faults", json=list(faults), timeout=10)
         assert answer.status_code == 200
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[str]:
-    with running() as url:
-        yield url
 
 
 @pytest.fixture

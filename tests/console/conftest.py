@@ -9,33 +9,17 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from backroom import SECRET
 from flask import Flask
 from flask.testing import FlaskClient
-from redis import Redis
 from werkzeug.test import TestResponse
 
 from adapter.app import build_web
-from adapter.sandbox.server import running
 from adapter.settings import Settings
-from tests.backroom import SECRET, Backroom
 
 PASSWORD = "correct horse battery staple"
 VOID = frozenset(["base", "br", "col", "hr", "img", "input", "link", "meta", "wbr"])
 MakeApp = Callable[..., Flask]
-
-
-@pytest.fixture(scope="session")
-def sandbox() -> Iterator[str]:
-    """A Customer.io that listens."""
-    with running() as url:
-        yield url
-
-
-@pytest.fixture
-def room(redis: Redis, sandbox: str, redis_url: str) -> Iterator[Backroom]:
-    found = Backroom(redis, sandbox, redis_url)
-    yield found
-    found.close()
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from backroom import SHOP, Backroom, order
 from redis import Redis
 
 from adapter.alerts import State
@@ -17,7 +18,6 @@ from adapter.settings import shipped
 from adapter.store.alerts import States
 from adapter.store.drift import Drift
 from adapter.store.recent import Recent
-from tests.backroom import SHOP, Backroom, order
 from tests.console.conftest import Page, Visitor
 
 EMAIL = "grace@example.com"

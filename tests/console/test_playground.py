@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from backroom import Backroom
 from flask import Flask
 from redis import Redis
 
 from adapter.settings import shipped
 from adapter.web.console.deadline import TooLongError, within
 from adapter.web.console.playground import _value
-from tests.backroom import Backroom
 from tests.console.conftest import MakeApp, Page, Visitor
 from tests.console.test_pages import EMAIL, place_of, with_email
 

@@ -6,9 +6,9 @@ import json
 import logging
 
 import pytest
+from backroom import PREFIX, Backroom
 from redis import Redis
 
-from tests.backroom import PREFIX, Backroom
 from tests.console.conftest import Page, Visitor
 from tests.console.test_pages import place_of
 

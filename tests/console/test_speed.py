@@ -7,9 +7,9 @@ import time
 import zlib
 
 import pytest
+from backroom import PREFIX, SHOP
 from redis import Redis
 
-from tests.backroom import PREFIX, SHOP
 from tests.console.conftest import Page, Visitor
 
 MANY = 20_000

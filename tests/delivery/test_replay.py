@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from backroom import MAPPINGS, PREFIX, SECRET, Backroom, order, without_revenue
 from builders import AT, NAMELESS, PLATFORM, SHOP, delivery, event, mapped
-from redis import Redis
 
 from adapter import replay
 from adapter.account import Fate, Told
@@ -20,7 +18,6 @@ from adapter.mapping import Mappings, parse_body
 from adapter.mapping.rules import Rule, Rules
 from adapter.model import Operation
 from adapter.replay import GIVEN_UP, GONE, Done, Plan, Thing
-from adapter.sandbox.server import running
 from adapter.settings import shipped
 from adapter.store import refs
 from adapter.store.letters import DeadLetter
@@ -28,19 +25,6 @@ from adapter.store.letters import DeadLetter
 KEY = f"{PREFIX}key:{PLATFORM}:{SHOP}:order_completed:"
 UNKNOWN = "orders/exploded"
 ORDER = str(order()["id"])
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[str]:
-    with running() as url:
-        yield url
-
-
-@pytest.fixture
-def room(redis: Redis, redis_url: str, sandbox: str) -> Iterator[Backroom]:
-    found = Backroom(redis, sandbox, redis_url)
-    yield found
-    found.close()
 
 
 def run(room: Backroom, *things: Thing, remap: bool = False, by: Mappings | None = None) -> Done:

@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 import signal
 import time
-import zlib
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-from redis import Redis
+from servers import naming
 
 from .lab import Floor, Shopper, Webhook, armed, crashing, destination, iso, until
 
@@ -44,43 +41,6 @@ def floor(tmp_path_factory: pytest.TempPathFactory, cut_short: Future[None]) -> 
         floor.worker.assert_calm()
         assert floor.workspace.dead() == 0
         assert floor.sandbox.refused() == [], "nothing was sent of whoever is blocked"
-
-
-# --- a look at everything -------------------------------------------------------------------------
-
-
-def texts(redis: Redis) -> Iterator[str]:
-    """Every name and every value in the whole of Redis, unpacked."""
-    read: dict[bytes, Any] = {
-        b"string": redis.get,
-        b"hash": redis.hgetall,
-        b"list": lambda key: redis.lrange(key, 0, -1),
-        b"set": redis.smembers,
-        b"zset": lambda key: redis.zrange(key, 0, -1),
-        b"stream": redis.xrange,
-        b"none": lambda key: None,  # gone since it was named
-    }
-    for key in redis.scan_iter():
-        yield key.decode()
-        yield from flat(read[redis.type(key)](key))
-
-
-def flat(value: Any) -> Iterator[str]:
-    if isinstance(value, bytes):
-        with suppress(zlib.error):
-            value = zlib.decompress(value)
-        yield value.decode("utf-8", "replace")
-    elif isinstance(value, dict):
-        yield from (text for pair in value.items() for each in pair for text in flat(each))
-    elif isinstance(value, list | tuple | set):
-        yield from (text for each in value for text in flat(each))
-
-
-def naming(redis: Redis, *names: str) -> list[str]:
-    """Texts that name somebody, in any letter case."""
-    return sorted(
-        text for text in texts(redis) if any(name.lower() in text.lower() for name in names)
-    )
 
 
 def names_of(ada: Shopper) -> tuple[str, ...]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 from builders import AT, delivery, event, mapped, person
 from redis import Redis
+from servers import configured
 
 from adapter.errors import StoreError
 from adapter.model import Mapped
@@ -17,16 +16,6 @@ from adapter.store.health import Health, Status
 from adapter.store.outbox import Outbox
 
 PREFIX = "adapter:default:"
-
-
-@contextmanager
-def configured(redis: Redis, name: str, value: str) -> Iterator[None]:
-    before = redis.config_get(name)[name]
-    redis.config_set(name, value)
-    try:
-        yield
-    finally:
-        redis.config_set(name, before)
 
 
 def test_what_a_server_says_of_itself(redis: Redis) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from builders import AT, PLATFORM, SHOP, delivery, event, happening, mapped, person
 from redis import Redis
+from servers import naming, texts
 
 from adapter.deeds import Errand
 from adapter.model import Action, Delivery, Mapped, Person
@@ -97,38 +98,6 @@ def fill(redis: Redis, outbox: Outbox, who: Mapping[str, str], order: str, *toke
     waiting = f"waiting:order:{PLATFORM}:{SHOP}:{order}"
     redis.rpush(PREFIX + waiting, json.dumps(wait))
     redis.zadd(PREFIX + "waiting", {waiting: AT})
-
-
-def texts(redis: Redis) -> Iterator[str]:
-    """Every name and every value in the whole of Redis, unpacked."""
-
-    def flat(value: Any) -> Iterator[str]:
-        if isinstance(value, bytes):
-            try:
-                yield zlib.decompress(value).decode()
-            except zlib.error:
-                yield value.decode("utf-8", "replace")
-        elif isinstance(value, dict):
-            yield from (text for pair in value.items() for each in pair for text in flat(each))
-        elif isinstance(value, list | tuple | set):
-            yield from (text for each in value for text in flat(each))
-
-    read: Mapping[bytes, Callable[[bytes], Any]] = {
-        b"string": redis.get,
-        b"hash": redis.hgetall,
-        b"list": lambda key: redis.lrange(key, 0, -1),
-        b"set": redis.smembers,
-        b"zset": lambda key: redis.zrange(key, 0, -1),
-        b"stream": redis.xrange,
-    }
-    for key in redis.scan_iter():
-        yield key.decode()
-        yield from flat(read[redis.type(key)](key))
-
-
-def naming(redis: Redis, *names: str) -> list[str]:
-    """Texts that name somebody, in any letter case."""
-    return [text for text in texts(redis) if any(n.lower() in text.lower() for n in names)]
 
 
 @pytest.fixture

@@ -139,7 +139,7 @@ def _drain(office: Office, claim: Claim, keeper: _Keeper, tally: Tally) -> None:
             keeper.begin_batch()
             report = courier.deliver(batch.parcel, failures=failures)
             _measure(tally, batch.entries, report)
-            work = _settlement(office, batch.entries, batch.resolution, report)
+            work = _settlement(office, batch, report)
             if report.trouble is not None and not _moved(work, report):
                 _wait(office, claim, report.trouble, failures)
                 return
@@ -154,6 +154,9 @@ def _drain(office: Office, claim: Claim, keeper: _Keeper, tally: Tally) -> None:
                 return
             if left == 0 or over:
                 return
+            if ahead and report.dead and _is_mistaken(office, ahead.result(), batch, work):
+                ahead = None
+                reader.rewind()
             if not batch.entries:
                 reader.rewind()
             caution, failures = caution - len(batch.entries), 0
@@ -161,11 +164,12 @@ def _drain(office: Office, claim: Claim, keeper: _Keeper, tally: Tally) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """Entries, what they come to, and that as bytes."""
+    """Entries, what they come to, that as bytes, and what was remembered before them."""
 
     entries: Sequence[Entry]
     resolution: Resolution
     parcel: Parcel
+    memory: Mapping[Ref, Json]
 
 
 def _prepare(
@@ -177,7 +181,7 @@ def _prepare(
     resolution = resolve(entries, memory, now=int(time.time()), policy=office.policy)
     parcel = courier.encode(resolution.operations)
     reader.learn(len(parcel.items), parcel.data_bytes)
-    return _Batch(entries, resolution, parcel)
+    return _Batch(entries, resolution, parcel, memory)
 
 
 def _remembered(
@@ -194,13 +198,19 @@ def _remembered(
     return memory
 
 
-def _settlement(
-    office: Office, entries: Sequence[Entry], resolution: Resolution, report: Report
-) -> Settlement:
+def _is_mistaken(office: Office, ahead: _Batch, batch: _Batch, work: Settlement) -> bool:
+    """Whether a batch asked for what the one before it was to teach and has not taught, as it was
+    refused."""
+    untaught = {ref for ref, value in batch.resolution.taught.items() if work.taught(ref) != value}
+    return not untaught.isdisjoint(references(ahead.entries, {}, office.policy))
+
+
+def _settlement(office: Office, batch: _Batch, report: Report) -> Settlement:
     """What is finished: entries of which nothing is left to send.
 
     What is dead of the others comes again with them, and is written down then.
     """
+    entries, resolution = batch.entries, batch.resolution
     finished = {id(operation) for operation in report.taken}
     finished.update(id(operation) for operation, _ in report.dead)
     unfinished = _held_back(
@@ -242,6 +252,7 @@ def _settlement(
         waits=resolution.waits,
         owners=resolution.owners,
         memory=_learned(resolution, by_id, refused),
+        known=batch.memory,
         dropped=[(entry, event) for entry, event, _ in dropped],
         counts=counts,
         skipped=tuple(resolution.skipped),

@@ -136,7 +136,7 @@ def _loop(where: Place, fixture: str, api: StandIn, most: int) -> float:
 def _drain(where: Place, worker: int, fixture: str, api: StandIn | str) -> Drained:
     """Put the outbox back, wake the worker, and wait until all is settled."""
     redis, aside = where.redis, where.aside
-    if left := redis.keys("adapter:*:owner:*"):
+    if left := redis.keys("adapter:*:thing:*"):
         redis.delete(*left)
     expected = 2 * aside.xlen(fixture)
     before = told(redis)

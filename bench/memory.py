@@ -34,7 +34,7 @@ from bench.processes import place
 from bench.tables import Figure, Result, Table
 
 PREFIX = refs.prefix(WORKSPACE)
-TWO_PARTS = ("owner", "waiting", "person", "sold")
+TWO_PARTS = ("thing", "waiting", "person")
 """Kinds of keys that are told apart by what stands behind them as well."""
 
 STORES = {10_000: 300, 1_000_000: 5_000, 10_000_000: 50_000}
@@ -115,7 +115,7 @@ def needs(bytes_of: Mapping[str, float]) -> Table:
     parts: dict[str, Callable[[float], float]] = {
         "orders, 400 days": lambda n: n * order,
         "checkouts without an order, 400 days": lambda n: (
-            n * (CHECKOUTS - 1) * bytes_of["checkout: owners and link"]
+            n * (CHECKOUTS - 1) * bytes_of["checkout: owner and cart, owner of the cart"]
         ),
         "content of carts, 90 days": lambda n: n * CARTS * 90 / 400 * bytes_of["cart: content"],
         "business keys, 30 days": lambda n: n * EVENTS * 30 / 400 * bytes_of["business key"],
@@ -177,13 +177,9 @@ def _measure(store: _Store, count: int) -> dict[str, float]:
     found["delivery id"] = each("dedupe")
     found["business key"] = each("key")
     names = {
-        "owner:order": "order: owner",
-        "owner:cart": "order: owner of its cart",
-        "owner:checkout": "order: owner of its checkout",
-        "sold:cart": "order: its cart is sold",
-        "sold:checkout": "order: its checkout is sold",
-        "link": "order: cart of its checkout",
-        "told": "order: what was told of it",
+        "thing:order": "order: owner, what was told of it",
+        "thing:cart": "order: owner of its cart, which is sold",
+        "thing:checkout": "order: owner and cart of its checkout, which is sold",
     }
     found.update((name, each(kind)) for kind, name in names.items())
     found["customer"] = each("person:id") + each("person:email")
@@ -203,8 +199,8 @@ def _measure(store: _Store, count: int) -> dict[str, float]:
     store.drain()
     carts = store.keys()
     found["cart: content"] = each("lines", carts)
-    found["checkout: owners and link"] = sum(
-        each(kind, carts) for kind in ("owner:cart", "owner:checkout", "link")
+    found["checkout: owner and cart, owner of the cart"] = sum(
+        each(kind, carts) for kind in ("thing:cart", "thing:checkout")
     )
 
     for fixture, size in ((SMALL, "3 kB"), (LARGE, "13 kB")):
@@ -335,8 +331,6 @@ def _office(outbox: Outbox, mappings: Mappings, transport: Transport) -> Office:
 
 def _kind(name: str) -> str:
     parts = name.split(":")
-    if parts[0] == "sold":
-        return f"sold:{parts[3]}"
     return ":".join(parts[:2]) if parts[0] in TWO_PARTS and len(parts) > 1 else parts[0]
 
 

@@ -16,7 +16,7 @@ from redis import Redis
 
 from adapter.compact import dump
 from adapter.model import Json
-from adapter.store import hashing, refs, streams
+from adapter.store import hashing, refs, streams, things
 from adapter.store.kept import unsqueeze
 from adapter.store.needles import Needles
 
@@ -28,7 +28,7 @@ _NOTHING_PERSONAL = frozenset({
 })  # fmt: skip
 """Kinds of keys that name nobody, or are looked into in a way of their own."""
 
-_ABOUT = {"sold": "order", "link": "cart"}
+_ABOUT = {things.SOLD: "order", things.CART: "cart"}
 _BESIDE = re.compile(rb"b[0-9]+")
 _OF_A_PERSON = re.compile("[a-z]+:(id|email|phone):")
 
@@ -90,14 +90,13 @@ class Holdings:
             yield from (Holding(key) for key in keys if within in key + ":")
 
     def owners(self, needles: Needles | None = None) -> Iterator[tuple[str, Mapping[str, Json]]]:
-        """Names of `owner:` keys, and whose they are; at least those that name somebody looked
-        for."""
+        """Names of things, and whose they are; at least those of somebody looked for."""
         for keys in self._keys():
-            for key, value in self.values([key for key in keys if key.startswith("owner:")]):
+            for key, value in self.values([key for key in keys if key.startswith("thing:")]):
                 if needles is not None and not needles.may_be_in(value):
                     continue
-                contacts = _decoded(value)
-                if isinstance(contacts, dict):
+                contacts = (_decoded(value) or {}).get(things.OWNER)
+                if contacts:
                     yield key, contacts
 
     def people(self) -> Iterator[tuple[str, bytes]]:
@@ -190,7 +189,7 @@ def _named(needles: Needles, key: str) -> bool:
 
 
 def things_of(key: str) -> tuple[str, str, str, str] | None:
-    """(kind, platform, shop, value) of an `owner:` key."""
+    """(kind, platform, shop, value) of a `thing:` key."""
     _, kind, platform, shop, value = (*key.split(":", 4), "", "", "", "")[:5]
     return (kind, platform, shop, value) if value else None
 
@@ -254,18 +253,30 @@ def _holding(key: str, value: bytes, needles: Needles) -> Holding | None:
     """A record that names somebody looked for: the whole, or what is left of somebody else's."""
     kind = key.partition(":")[0]
     record = _decoded(value)
-    if kind == "owner" and isinstance(record, dict):
-        if needles.in_contacts(record):
-            return Holding(key, value)
-        if str(record.get("email")).lower() not in needles.emails:
-            return None
-        rest = {name: each for name, each in record.items() if name != "email"}
-        return Holding(key, value, instead=dump(rest))
+    if kind == "thing" and isinstance(record, dict):
+        return _thing(key, value, record, needles)
     if record is None:
         named = needles.in_text(value.decode("utf-8", "replace"))
     else:
-        named = needles.in_value(record, _ABOUT.get(kind, ""))
+        named = needles.in_value(record)
     return Holding(key, value) if named else None
+
+
+def _thing(key: str, value: bytes, record: Mapping[str, Json], needles: Needles) -> Holding | None:
+    """An order or a token of somebody else goes on without what names those looked for."""
+    owner = record.get(things.OWNER) or {}
+    if needles.in_contacts(owner):
+        return Holding(key, value)
+    rest = {
+        name: each
+        for name, each in record.items()
+        if name == things.OWNER or not needles.in_value(each, _ABOUT.get(name, ""))
+    }
+    if str(owner.get("email")).lower() in needles.emails:
+        rest[things.OWNER] = {name: each for name, each in owner.items() if name != "email"}
+    if rest == record:
+        return None
+    return Holding(key, value, instead=dump(rest) if rest else b"")
 
 
 def _is_of_shop(fields: Mapping[bytes, bytes], platform: str, shop: str) -> bool:

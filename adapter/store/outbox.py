@@ -28,7 +28,7 @@ from adapter.model import (
     Ref,
 )
 from adapter.resolver import Owner
-from adapter.store import catalog, refs, topics
+from adapter.store import catalog, refs, things, topics
 from adapter.store.connection import store_errors
 from adapter.store.kept import squeeze
 from adapter.store.pressure import Gauge
@@ -89,10 +89,10 @@ class Settlement:
     `done` are entries that are finished, dead and skipped ones included; `skipped` are ids of those
     that came to nothing: their events may come again, from a body that names somebody. `condemned`
     are ids of entries with the reason why they are parked. `owners` and `memory` are to be
-    remembered. `dropped` are events that came to nothing though their entry did not: they give
-    their keys back. `forgotten` are ids of entries whose body names somebody who was erased.
-    `answered` says that the destination took or refused something, which ends a row of failures.
-    `account` is what the journal is to say of all this.
+    remembered, beside what is `known` of the same things already. `dropped` are events that came to
+    nothing though their entry did not: they give their keys back. `forgotten` are ids of entries
+    whose body names somebody who was erased. `answered` says that the destination took or refused
+    something, which ends a row of failures. `account` is what the journal is to say of all this.
     """
 
     done: Sequence[Entry] = ()
@@ -102,12 +102,17 @@ class Settlement:
     waits: Sequence[tuple[str, Ref]] = ()
     owners: Mapping[Ref, Owner] = field(default_factory=dict)
     memory: Mapping[Ref, Json] = field(default_factory=dict)
+    known: Mapping[Ref, Json] = field(default_factory=dict)
     dropped: Sequence[tuple[Entry, CanonicalEvent]] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
     errands: Sequence[Errand] = ()
     forgotten: Sequence[str] = ()
     answered: bool = True
     account: bytes = b""
+
+    def taught(self, ref: Ref) -> Json:
+        """What is remembered under it from here on, None where nothing new is."""
+        return self.memory.get(ref, self.owners.get(ref))
 
 
 class Outbox:
@@ -134,7 +139,7 @@ class Outbox:
         ignored = mapped.outcome == "ignored"
         nobody = ""
         if ignored and mapped.order:
-            nobody = refs.owner("order", delivery.platform, delivery.shop, mapped.order)
+            nobody = refs.thing("order", delivery.platform, delivery.shop, mapped.order)
         arguments: list[str | bytes | int] = [
             "accepted" if mapped.outcome == "mapped" else mapped.outcome,
             refs.dedupe(delivery),
@@ -201,8 +206,8 @@ class Outbox:
         return found[0][0].decode() if found else None
 
     def owners(self, wanted: Iterable[Ref]) -> dict[Ref, Json]:
-        """What is remembered of owners, carts and people, in one question; what is unknown is left
-        out."""
+        """What is remembered of owners, carts and people, in one question, and what else is known
+        of the same orders and tokens; what is unknown is left out."""
         return recall(self._redis, self._scripts.prefix, self._secret, wanted)
 
     def settle(self, claim: Claim, work: Settlement, *, hand_over: bool = False) -> int | None:
@@ -255,15 +260,8 @@ class Outbox:
 
     def _memory(self, work: Settlement) -> list[str | bytes | int]:
         """Names, values and lifetimes of what is to be remembered, one behind the other."""
-        texts: dict[int, bytes] = {}
         triples: list[str | bytes | int] = []
-        for ref, owner in work.owners.items():
-            # All that one order names has one owner, and the very same value.
-            text = texts.get(id(owner))
-            if text is None:
-                text = texts[id(owner)] = dump(owner)
-            triples += (self._name(ref), text, refs.seconds(ref[0]))
-        for ref, value in work.memory.items():
+        for ref, value in things.records({**work.owners, **work.memory}, work.known).items():
             triples += (self._name(ref), dump(value), refs.seconds(ref[0]))
         return triples
 

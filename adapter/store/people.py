@@ -21,7 +21,7 @@ from adapter.model import Delivery, Json, Ref, Who
 from adapter.people.identity import MOST_STEPS, IdentifyBy, named
 from adapter.people.memory import person_ref
 from adapter.people.profile import Profile
-from adapter.store import refs, streams
+from adapter.store import refs, streams, things
 from adapter.store.connection import store_errors
 from adapter.store.holdings import fields_of, in_entry, things_of
 from adapter.store.needles import Needles
@@ -181,11 +181,11 @@ class People:
             found.append(
                 Thing(
                     ref,
-                    known["owner"],
-                    known.get("sold"),
-                    known.get("link"),
+                    known[things.OWNER],
+                    known.get(things.SOLD),
+                    known.get(things.CART),
                     known.get("cart_lines"),
-                    known.get("told") or {},
+                    known.get(things.TOLD) or {},
                     tuple(_item("waiting", 0, fields_of(text)) for text in waiting),
                     length,
                     None if until is None else int(until),
@@ -249,10 +249,11 @@ class People:
         """Orders and tokens that somebody owns; `aliases` are names of those who lead to them."""
         names = {self.name_of(who), *aliases}
         found: list[Ref] = []
-        walk = _Walk(self, "owner:*", most)
+        walk = _Walk(self, "thing:*", most)
         for step in walk:
             for key, value in self._values(step):
-                owner, ref = named(json.loads(value), identify_by), things_of(key)
+                owner = named(json.loads(value).get(things.OWNER) or {}, identify_by)
+                ref = things_of(key)
                 if owner and ref and self.name_of(owner) in names:
                     found.append(ref)
         return sorted(set(found)), walk.looked()
@@ -339,15 +340,11 @@ class _Walk:
 def _asked(ref: Ref) -> dict[str, Ref]:
     """What is kept about a thing, by kind."""
     kind, platform, shop, value = ref
-    found = {"owner": ref, whom.TOMBSTONE: whom.tombstone_of(*ref)}
-    if kind in ("cart", "checkout"):
-        found["sold"] = ("sold", platform, shop, f"{kind}:{value}")
+    found = {things.OWNER: ref, whom.TOMBSTONE: whom.tombstone_of(*ref)}
+    if kind in things.KINDS:
+        found.update(things.parts(ref))
     if kind == "cart":
         found["cart_lines"] = ("cart_lines", platform, shop, value)
-    if kind == "checkout":
-        found["link"] = ("link", platform, shop, value)
-    if kind == "order":
-        found["told"] = ("told", platform, shop, value)
     return found
 
 

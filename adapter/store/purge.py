@@ -169,7 +169,7 @@ class Purger:
 
     def _is_alone(self, errand: Errand) -> bool:
         """Whether nothing is kept of any other shop."""
-        of_shops = ("owner", "lines", "product", "dedupe", "key", "told", "sold", "link")
+        of_shops = ("thing", "lines", "product", "dedupe", "key")
         within = f":{errand.platform}:{errand.shop}:"
         return all(
             within in name for name in self._holdings.names() if name.split(":")[0] in of_shops

@@ -9,17 +9,25 @@ from redis import Redis
 
 from adapter.compact import load
 from adapter.model import Json, Ref
-from adapter.store import refs
+from adapter.store import refs, things
 from adapter.store.connection import store_errors
 
 
 def recall(redis: Redis, prefix: str, secret: str, wanted: Iterable[Ref]) -> dict[Ref, Json]:
     """What is kept under each; what is unknown is left out. Raises StoreError."""
-    wanted = list(wanted)
-    if not wanted:
+    places = [(ref, *things.place(ref)) for ref in wanted]
+    records = list(dict.fromkeys(record for _, record, _ in places))
+    if not records:
         return {}
-    names = [prefix + refs.memory(*ref, secret) for ref in wanted]
+    names = [prefix + refs.memory(*record, secret) for record in records]
     with store_errors():
-        values: Any = redis.mget(names)
-    pairs = zip(wanted, values, strict=True)
-    return {ref: load(value) for ref, value in pairs if value is not None}
+        texts: Any = redis.mget(names)
+    found = {
+        record: load(text) for record, text in zip(records, texts, strict=True) if text is not None
+    }
+    values = (
+        (ref, value if part is None else value.get(part))
+        for ref, record, part in places
+        if (value := found.get(record)) is not None
+    )
+    return {ref: value for ref, value in values if value is not None}

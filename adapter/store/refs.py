@@ -14,12 +14,9 @@
 | `counts` | hash | counters that `status` shows | for good |
 | `dedupe:<platform>:<shop>:<delivery>` | text | its place in `kept` | 48 h |
 | `key:<platform>:<shop>:<event>:<key>` | text | the delivery that holds it | 30 days |
-| `owner:<kind>:<platform>:<shop>:<value>` | text | {id, email, phone}; {} is nobody | 400 days |
+| `thing:<kind>:<platform>:<shop>:<value>` | text | an order or a token, see `things` | 400 days |
 | `lines:<platform>:<shop>:<cart>` | text | {at, seen, lines: {variant: quantity}} | 90 days |
 | `person:<identifier>:<value>` | text | see `people.profile`; {to} is who it is | for good |
-| `sold:<platform>:<shop>:<kind>:<token>` | text | the order that it became | 400 days |
-| `told:<platform>:<shop>:<order>` | text | {event: when it was told of it} | 400 days |
-| `link:<platform>:<shop>:<checkout>` | text | the cart that it began as | 400 days |
 | `since:<platform>:<shop>` | text | Unix: its first whole day began | for good |
 | `waiting:order:<platform>:<shop>:<value>` | list | entries, each a JSON list of fields | 24 h |
 | `waiting:<token's kind>:...` | list | the same, the newest 20 | 72 h |
@@ -53,7 +50,7 @@ from functools import lru_cache
 
 from adapter import whom
 from adapter.model import Delivery
-from adapter.store import hashing
+from adapter.store import hashing, things
 
 DEDUPE_SECONDS = 48 * 3600
 KEY_SECONDS = 30 * 86400
@@ -72,7 +69,7 @@ _SECONDS = {
     whom.TOMBSTONE: whom.TOMBSTONE_SECONDS,
 }
 _NAMES = {"cart_lines": "lines"}
-_KINDS = ("cart_lines", "sold", "told", "link", "since", "product")
+_KINDS = ("cart_lines", "since", "product")
 
 
 def prefix(workspace: str) -> str:
@@ -90,14 +87,14 @@ def business_key(delivery: Delivery, event: str, key: str) -> str:
     return f"key:{delivery.platform}:{delivery.shop}:{event}:{_short(key)}"
 
 
-def owner(kind: str, platform: str, shop: str, value: str) -> str:
-    """Who owns an order or a token; `kind` is order, cart, checkout."""
-    return f"owner:{kind}:{platform}:{shop}:{_short(value)}"
+def thing(kind: str, platform: str, shop: str, value: str) -> str:
+    """The record of an order or a token; `kind` is order, cart, checkout, subscription."""
+    return f"thing:{kind}:{platform}:{shop}:{_short(value)}"
 
 
 @lru_cache(maxsize=1 << 13)
 def memory(kind: str, platform: str, shop: str, value: str, secret: str = "") -> str:
-    """What is remembered under a Ref of the resolver: of an owner, a cart, a person."""
+    """Where is kept what is remembered under a Ref of the resolver: of a thing, a person."""
     if kind == "person":
         identifier, _, text = value.partition(":")
         # Names of keys show up in logs of Redis and in tools: addresses and numbers are hashed.
@@ -107,7 +104,8 @@ def memory(kind: str, platform: str, shop: str, value: str, secret: str = "") ->
         return hashing.redacted(platform, shop, value, secret)
     if kind in _KINDS:
         return f"{_NAMES.get(kind, kind)}:{platform}:{shop}:{_short(value)}"
-    return owner(kind, platform, shop, value)
+    whole, _ = things.place((kind, platform, shop, value))
+    return thing(*whole)
 
 
 def seconds(kind: str) -> int:
@@ -120,9 +118,9 @@ def wait_seconds(kind: str) -> int:
     return WAIT_SECONDS if kind == "order" else TOKEN_WAIT_SECONDS
 
 
-def waiting(owner_ref: str) -> str:
-    """The entries that wait until somebody owns `owner_ref`."""
-    return "waiting:" + owner_ref.removeprefix("owner:")
+def waiting(thing_ref: str) -> str:
+    """The entries that wait until somebody owns `thing_ref`."""
+    return "waiting:" + thing_ref.removeprefix("thing:")
 
 
 def _short(value: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import requests
 from click.testing import CliRunner, Result
+from memories import remember
 from redis import Redis
 
 from adapter.actions import settled
@@ -436,9 +437,8 @@ def test_whose_order_it_is(shop: Shop, ask: Ask) -> None:
 
 
 def test_a_sale_of_nobody(shop: Shop, ask: Ask) -> None:
-    owner = PREFIX + refs.owner("order", "shopify", SHOP, "55")
     shop.tell(STORY[2])
-    shop.redis.set(owner, "{}")
+    remember(shop.redis, ("order", "shopify", SHOP, "55"), {})
     found = answers(ask("why", ADA, "order_completed", "--order", "55", "--json"))
     assert found == [("order 55", "nobody")]
     result = ask("why", "stranger@example.com", "order_completed", "--order", "55")

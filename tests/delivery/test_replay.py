@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from backroom import MAPPINGS, PREFIX, SECRET, Backroom, order, without_revenue
 from builders import AT, NAMELESS, PLATFORM, SHOP, delivery, event, mapped
+from memories import remember, remembered
 
 from adapter import replay
 from adapter.account import Fate, Told
@@ -19,7 +19,6 @@ from adapter.mapping.rules import Rule, Rules
 from adapter.model import Operation
 from adapter.replay import GIVEN_UP, GONE, Done, Plan, Thing
 from adapter.settings import shipped
-from adapter.store import refs
 from adapter.store.letters import DeadLetter
 
 KEY = f"{PREFIX}key:{PLATFORM}:{SHOP}:order_completed:"
@@ -177,8 +176,7 @@ def test_a_remap_of_what_was_refused_of_a_person_writes_it(room: Backroom) -> No
 def test_a_remap_of_a_cart_that_was_refused_tells_what_was_added(room: Backroom) -> None:
     body = parse_body((shipped("fixtures") / "shopify" / "carts_update.json").read_bytes())
     token = str(body["token"]).partition("?")[0]
-    owner = refs.memory("cart", PLATFORM, SHOP, token, SECRET)
-    room.redis.set(PREFIX + owner, json.dumps({"id": "42"}))
+    remember(room.redis, ("cart", PLATFORM, SHOP, token), {"id": "42"}, secret=SECRET)
     room.refuse(name="added_to_cart")
     room.take("c1", "carts/update", body)
     room.flush()
@@ -196,9 +194,11 @@ def test_a_remap_of_a_cart_that_was_refused_tells_what_was_added(room: Backroom)
 
 def test_an_order_that_was_refused_is_no_history(room: Backroom) -> None:
     letter = die(room)
-    for name in room.redis.scan_iter(PREFIX + "told:*"):
-        told = {event: at - 30 * 86400 for event, at in json.loads(room.redis.get(name)).items()}
-        room.redis.set(name, json.dumps(told))
+    told = ("told", PLATFORM, SHOP, ORDER)
+    before = remembered(room.redis, told, secret=SECRET)
+    remember(
+        room.redis, told, {event: at - 30 * 86400 for event, at in before.items()}, secret=SECRET
+    )
     assert states(plan(room, letter, remap=True)) == [("order_completed", "new", None)]
     run(room, letter, remap=True)
     room.flush()

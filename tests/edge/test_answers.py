@@ -92,10 +92,10 @@ def test_a_test_order_is_ignored_with_its_reason(stack: Stack, web: Web) -> None
     expected = {"outcome": "ignored", "delivery": webhook.id, "reason": "test order"}
     assert (answer.status_code, answer.json()) == (200, expected)
     assert webhook.post(web).json()["outcome"] == "duplicate"
-    dedupe, owner = sorted(stack.workspace.at_rest().keys() - before)
+    dedupe, order = sorted(stack.workspace.at_rest().keys() - before)
     assert webhook.id.encode() in dedupe, "nothing is kept of it but its id"
     # and that its order is nobody's: a refund of it need not wait for anybody
-    assert b":owner:order:" in owner
+    assert b":thing:order:" in order
 
 
 def test_an_unknown_topic_is_parked_with_its_body(stack: Stack, web: Web) -> None:

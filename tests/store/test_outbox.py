@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from builders import AT, NAMELESS, PLATFORM, SHOP, delivery, event, happening, mapped, person
+from memories import remember
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from rq import Queue
@@ -47,7 +48,7 @@ RQ_LIST = "rq:queue:adapter"
 DEDUPE = f"{PREFIX}dedupe:{PLATFORM}:{SHOP}:"
 BUSINESS_KEY = f"{PREFIX}key:{PLATFORM}:{SHOP}:order_completed:1001"
 ORDER = ("order", PLATFORM, SHOP, "1001")
-OWNER = f"{PREFIX}owner:order:{PLATFORM}:{SHOP}:1001"
+OWNER = f"{PREFIX}thing:order:{PLATFORM}:{SHOP}:1001"
 WAITING = f"{PREFIX}waiting:order:{PLATFORM}:{SHOP}:1001"
 ADA = {"id": "42"}
 
@@ -239,12 +240,12 @@ def test_what_is_ignored_is_counted_by_reason(outbox: Outbox, redis: Redis) -> N
     assert (all_of(outbox), redis.llen(RQ_LIST)) == ([], 0)
 
 
-@pytest.mark.parametrize(("known", "after"), [(None, {}), ('{"id":"42"}', {"id": "42"})])
+@pytest.mark.parametrize(("known", "after"), [(None, {}), ({"id": "42"}, {"id": "42"})])
 def test_an_ignored_order_is_nobodys_unless_somebody_is_known(
-    outbox: Outbox, redis: Redis, known: str | None, after: dict[str, str]
+    outbox: Outbox, redis: Redis, known: dict[str, str] | None, after: dict[str, str]
 ) -> None:
     if known:
-        redis.set(OWNER, known)
+        remember(redis, ORDER, known)
     outbox.accept(Mapped("ignored", delivery("d1"), "no_person", order="1001"), b"{}")
     assert outbox.owners([ORDER]) == {ORDER: after}
 

@@ -6,6 +6,7 @@ import json
 import time
 from typing import Any
 
+import memories
 import pytest
 from builders import AT, NAMELESS, PLATFORM, SHOP, delivery, event, happening, mapped, person
 from redis import Redis
@@ -36,7 +37,7 @@ def people(redis_url: str) -> People:
 
 
 def remember(redis: Redis, ref: Ref, value: Any, seconds: int | None = None) -> None:
-    redis.set(PREFIX + refs.memory(*ref, SECRET), json.dumps(value), ex=seconds)
+    memories.remember(redis, ref, value, secret=SECRET, seconds=seconds)
 
 
 def stamped(**more: Any) -> dict[str, Any]:

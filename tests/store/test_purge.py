@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from builders import AT, PLATFORM, SHOP, delivery, event, happening, mapped, person
+from memories import remember, remembered
 from redis import Redis
 from servers import naming, texts
 
@@ -43,7 +44,7 @@ def at(shop: str, id: str, topic: str = "orders/create") -> Delivery:
 
 
 def memory(redis: Redis, kind: str, value: str, content: Any, shop: str = SHOP) -> None:
-    redis.set(PREFIX + refs.memory(kind, PLATFORM, shop, value), json.dumps(content), ex=1000)
+    remember(redis, (kind, PLATFORM, shop, value), content, seconds=1000)
 
 
 def of_person(redis: Redis, kind: str, value: str, content: Any) -> None:
@@ -82,9 +83,10 @@ def fill(redis: Redis, outbox: Outbox, who: Mapping[str, str], order: str, *toke
     memory(redis, "cart", cart, who)
     memory(redis, "checkout", checkout, {"email": who["email"]})
     memory(redis, "cart_lines", cart, {"at": AT, "lines": {"sku": 1}})
-    redis.set(f"{PREFIX}sold:{PLATFORM}:{SHOP}:cart:{cart}", json.dumps(order))
-    redis.set(f"{PREFIX}told:{PLATFORM}:{SHOP}:{order}", '["order_completed"]')
-    redis.set(f"{PREFIX}link:{PLATFORM}:{SHOP}:{checkout}", json.dumps(cart))
+    memory(redis, "sold", f"cart:{cart}", order)
+    memory(redis, "sold", f"checkout:{checkout}", order)
+    memory(redis, "told", order, {"order_completed": AT})
+    memory(redis, "link", checkout, cart)
     of_person(redis, "id", who["id"], {"sent": AT, "email": who["email"], "orders": {order: [1]}})
     of_person(redis, "email", who["email"], {"to": ["id", who["id"]]})
 
@@ -235,12 +237,32 @@ def test_short_ids_are_told_from_other_numbers_by_their_place(
 
 
 def test_a_record_of_somebody_else_loses_only_the_address(redis: Redis, purger: Purger) -> None:
-    name = PREFIX + refs.memory("order", PLATFORM, SHOP, "5000000001")
-    redis.set(name, json.dumps({"id": BOB["id"], "email": EMAIL, "phone": PHONE}), ex=1000)
+    ref = ("order", PLATFORM, SHOP, "5000000001")
+    known = {"id": BOB["id"], "email": EMAIL, "phone": PHONE}
+    name = remember(redis, ref, known, seconds=1000)
+    remember(redis, ("told", *ref[1:]), {"order_completed": AT}, seconds=1000)
     purger.order(ERASE)
     purger.run()
-    assert json.loads(redis.get(name)) == {"id": BOB["id"], "phone": PHONE}
+    assert remembered(redis, ref) == {"id": BOB["id"], "phone": PHONE}
+    assert remembered(redis, ("told", *ref[1:])) == {"order_completed": AT}
     assert 0 < redis.ttl(name) <= 1000
+
+
+def test_things_of_somebody_else_lose_what_names_hers(redis: Redis, purger: Purger) -> None:
+    memory(redis, "cart", "cart-of-bob-1", BOB)
+    memory(redis, "sold", "cart:cart-of-bob-1", ORDER)
+    memory(redis, "cart", CART, ADA)
+    memory(redis, "checkout", "checkout-of-bob", BOB)
+    memory(redis, "link", "checkout-of-bob", CART)
+    memory(redis, "sold", "checkout:nobodys-checkout", ORDER)
+    purger.order(ERASE)
+    purger.run()
+    assert naming(redis, *HERS) == []
+    for ref in (("cart", "cart-of-bob-1"), ("checkout", "checkout-of-bob")):
+        name = PREFIX + refs.memory(ref[0], PLATFORM, SHOP, ref[1])
+        assert json.loads(redis.get(name)) == {"owner": BOB}
+        assert redis.ttl(name) > 0
+    assert not redis.exists(PREFIX + refs.memory("checkout", PLATFORM, SHOP, "nobodys-checkout"))
 
 
 def test_an_id_that_became_theirs_is_purged_with_them(redis: Redis, purger: Purger) -> None:
@@ -359,10 +381,10 @@ def test_many_people_go_in_one_walk(redis: Redis, outbox: Outbox, purger: Purger
 
 
 def test_other_workspaces_are_left_alone(redis: Redis, purger: Purger) -> None:
-    redis.set("adapter:other:owner:cart:a:b:c", json.dumps(ADA))
+    redis.set("adapter:other:thing:cart:a:b:c", json.dumps(ADA))
     purger.order(ERASE)
     purger.run()
-    assert redis.exists("adapter:other:owner:cart:a:b:c")
+    assert redis.exists("adapter:other:thing:cart:a:b:c")
 
 
 # a shop
@@ -413,8 +435,8 @@ def test_a_report_says_what_is_held_and_the_log_does_not(
     assert report["complete"] is True
     places = {re.split("[ :]", one["where"])[0] for one in report["held"]}
     assert places == {
-        *("outbox", "kept", "parked", "dead", "waiting", "person", "owner", "key"),
-        *("lines", "sold", "told", "link"),
+        *("outbox", "kept", "parked", "dead", "waiting", "person", "thing", "key"),
+        "lines",
     }
     assert CHECKOUT in json.dumps(report)
     assert not any(name in json.dumps(report) for name in HIS)

@@ -2,9 +2,9 @@
 -- left, wake. A replay goes the same way, past the claim of its id.
 -- KEYS[1]  the workspace's prefix
 -- ARGV     1 outcome (accepted | ignored | parked), 2 dedupe ref, 3 delivery id, 4 now (ISO),
---          5 reason, 6 delivery, 7 person, 8 order, 9 body, 10 owner ref to mark as nobody's,
+--          5 reason, 6 delivery, 7 person, 8 order, 9 body, 10 ref of an order that is nobody's,
 --          11 seconds a delivery id is remembered, 12 seconds a business key is remembered,
---          13 seconds an owner is remembered, 14 names of properties left out (JSON list or ""),
+--          13 seconds that is remembered, 14 names of properties left out (JSON list or ""),
 --          15 platform, shop and topic, 16 when it came (Unix), 17 how many of 15 are told apart,
 --          18 of a replay its id in `kept`, else "", 19 of a parked one its id in `parked`, else "",
 --          20 product ref or ""; with one: record, its as_of, seconds that it is remembered;
@@ -92,7 +92,7 @@ if outcome == 'ignored' then
     redis.call('HINCRBY', counts, 'ignored:' .. ARGV[5], 1)
   end
   if ARGV[10] ~= '' then
-    redis.call('SET', prefix .. ARGV[10], '{}', 'NX', 'EX', ARGV[13])
+    redis.call('SET', prefix .. ARGV[10], '{"owner":{}}', 'NX', 'EX', ARGV[13])
   end
   return {outcome, 0}
 end

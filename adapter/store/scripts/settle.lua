@@ -32,7 +32,7 @@ for i = 7, #ARGV, 3 do
   if ARGV[i + 2] == '0' then
     redis.call('SET', prefix .. ARGV[i], ARGV[i + 1])
   else
-    redis.call('SET', prefix .. ARGV[i], ARGV[i + 1], 'EX', ARGV[i + 2])
+    redis.call('SETEX', prefix .. ARGV[i], ARGV[i + 2], ARGV[i + 1])
   end
 end
 for _, item in ipairs(work.dead) do
@@ -74,12 +74,17 @@ for _, item in ipairs(work.waits) do
     end
   end
 end
-for _, ref in ipairs(work.released) do
-  if redis.call('ZREM', prefix .. 'waiting', ref) == 1 then
-    for _, fields in ipairs(redis.call('LRANGE', prefix .. ref, 0, -1)) do
-      redis.call('XADD', outbox, '*', unpack(cjson.decode(fields)))
+for from = 1, #work.released, 500 do
+  -- Hardly any of them is waited for: one question for many.
+  local refs = {unpack(work.released, from, math.min(from + 499, #work.released))}
+  for i, score in ipairs(redis.call('ZMSCORE', prefix .. 'waiting', unpack(refs))) do
+    if score then
+      redis.call('ZREM', prefix .. 'waiting', refs[i])
+      for _, fields in ipairs(redis.call('LRANGE', prefix .. refs[i], 0, -1)) do
+        redis.call('XADD', outbox, '*', unpack(cjson.decode(fields)))
+      end
+      redis.call('DEL', prefix .. refs[i])
     end
-    redis.call('DEL', prefix .. ref)
   end
 end
 for from = 1, #work.done, 500 do

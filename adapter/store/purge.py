@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from importlib.resources import files
 from itertools import islice
@@ -238,6 +238,8 @@ class Purger:
         """A place and what is there, as a report shows it."""
         if not held.fields:
             value = held.value or next((v for _, v in self._holdings.values([held.key])), b"")
+            if held.instead:
+                value = dump(_theirs(json.loads(value), json.loads(held.instead)))
             return {"where": held.key, "holds": value.decode("utf-8", "replace")}
         fields = {
             name: unsqueeze(value) if name[:1] == b"b" else value
@@ -252,6 +254,15 @@ def _leads_to(value: bytes, needles: Needles) -> bool:
     record = json.loads(value) if b'"to"' in value and needles.may_be_in(value) else None
     target = record.get("to") if isinstance(record, dict) else None
     return target is not None and needles.in_contacts({target[0]: target[1]})
+
+
+def _theirs(record: Mapping[str, Json], rest: Mapping[str, Json]) -> dict[str, Json]:
+    """Of a record of somebody else what would be taken out of it: the rest is none of theirs."""
+    return {
+        name: _theirs(value, rest[name]) if isinstance(value, dict) and name in rest else value
+        for name, value in record.items()
+        if rest.get(name) != value
+    }
 
 
 def _is_left_to_do(held: Holding) -> bool:

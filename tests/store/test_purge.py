@@ -43,8 +43,9 @@ def at(shop: str, id: str, topic: str = "orders/create") -> Delivery:
     return replace(delivery(id, topic), shop=shop)
 
 
-def memory(redis: Redis, kind: str, value: str, content: Any, shop: str = SHOP) -> None:
-    remember(redis, (kind, PLATFORM, shop, value), content, seconds=1000)
+def memory(redis: Redis, kind: str, value: str, content: Any, shop: str = SHOP) -> str:
+    name = remember(redis, (kind, PLATFORM, shop, value), content, seconds=1000)
+    return name.removeprefix(PREFIX)
 
 
 def of_person(redis: Redis, kind: str, value: str, content: Any) -> None:
@@ -263,6 +264,20 @@ def test_things_of_somebody_else_lose_what_names_hers(redis: Redis, purger: Purg
         assert json.loads(redis.get(name)) == {"owner": BOB}
         assert redis.ttl(name) > 0
     assert not redis.exists(PREFIX + refs.memory("checkout", PLATFORM, SHOP, "nobodys-checkout"))
+
+
+def test_a_report_shows_nothing_of_somebody_else(redis: Redis, purger: Purger) -> None:
+    name = memory(redis, "cart", "cart-of-bob-1", {**BOB, "email": EMAIL})
+    memory(redis, "sold", "cart:cart-of-bob-1", ORDER)
+    purger.order(replace(ERASE, kind="report_person", delivery="ask-1"))
+    purger.run()
+    ((_, fields),) = redis.xrange(PREFIX + "reports")
+    assert json.loads(fields[b"r"])["held"] == [
+        {
+            "where": name,
+            "holds": json.dumps({"owner": {"email": EMAIL}, "sold": ORDER}, separators=(",", ":")),
+        }
+    ]
 
 
 def test_an_id_that_became_theirs_is_purged_with_them(redis: Redis, purger: Purger) -> None:

@@ -272,11 +272,11 @@ def _held_back(resolution: Resolution, unfinished: Collection[str]) -> set[str]:
     while held and len(held) != before:
         before = len(held)
         stopped: set[Ref] = set()
-        for source, ref, _ in resolution.lessons:
-            if source in held:
-                stopped.add(ref)
-            elif ref in stopped and source not in resolution.skipped:
-                held.add(source)
+        for lesson in resolution.lessons:
+            if lesson.source in held:
+                stopped.add(lesson.ref)
+            elif lesson.ref in stopped and lesson.source not in resolution.skipped:
+                held.add(lesson.source)
     return held
 
 
@@ -293,11 +293,12 @@ def _learned(
     carts = {entry.id for entry, one in refused if one.name == CART_EVENT}
     learned: dict[Ref, Json] = {}
     stopped: set[Ref] = set()
-    for source, ref, value in resolution.lessons:
+    for lesson in resolution.lessons:
+        source, ref = lesson.source, lesson.ref
         if source not in finished:
             stopped.add(ref)
         elif ref not in stopped and not (ref[0] == CART_LINES and source in carts):
-            learned[ref] = value
+            learned[ref] = lesson.value
     for entry, one in refused:
         sales.take_back(entry, one, learned)
     return learned

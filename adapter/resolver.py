@@ -86,7 +86,10 @@ class Resolution:
     @property
     def taught(self) -> dict[Ref, Json]:
         """All that memory will hold once the whole batch is finished."""
-        return {**self.owners, **{lesson.ref: lesson.value for lesson in self.lessons}}
+        found: dict[Ref, Json] = dict(self.owners)
+        for lesson in self.lessons:
+            found[lesson.ref] = lesson.value
+        return found
 
 
 def references(
@@ -200,10 +203,13 @@ class _Batch:
 
     def _own(self, entry: Entry, owner: Owner) -> None:
         """Somebody owns what an entry names. Who is known by an id stays known by it."""
+        owners, has_id = self.owners, owner.get("id")
         for ref in _refs(entry) if owner else ():
-            before = self.owners.get(ref, self.memory.get(ref))
-            if not (before and before.get("id")) or owner.get("id"):
-                self.owners[ref] = owner
+            before = owners.get(ref)
+            if before is None:
+                before = self.memory.get(ref)
+            if has_id or not (before and before.get("id")):
+                owners[ref] = owner
 
     def _entry(self, entry: Entry) -> None:
         policy, view = self.policy, self.view
@@ -451,11 +457,16 @@ class _Batch:
     def _resolution(self) -> Resolution:
         view = self.view
         pictures: dict[Who, Picture] = {}
+        finals: dict[Who, Who] = {}
         for who, picture in self.pictures.items():
-            pictures.setdefault(identity.follow(who, view), Picture()).joins(picture)
+            finals[who] = final = identity.follow(who, view)
+            before = pictures.setdefault(final, picture)
+            if before is not picture:
+                before.joins(picture)
         identifies: list[Operation] = []
         events = [
-            _event(event, identity.follow(who, view), source) for who, event, source in self.events
+            _event(event, finals.get(who) or identity.follow(who, view), source)
+            for who, event, source in self.events
         ]
         for who, picture in pictures.items():
             identifies += self._said(who, picture)
@@ -521,14 +532,14 @@ def _cart(entry: Entry, event: CanonicalEvent, view: View) -> CanonicalEvent | s
 
 def _event(event: CanonicalEvent, who: Who, source: str) -> Operation:
     return Operation(
-        action="event",
-        identifiers={who[0]: who[1]},
-        timestamp=event.timestamp,
-        attributes=event.properties,
-        name=event.name,
-        id=event.id,
-        key=event.key,
-        sources=(source,),
+        "event",
+        {who[0]: who[1]},
+        event.timestamp,
+        event.properties,
+        event.name,
+        event.id,
+        event.key,
+        (source,),
     )
 
 

@@ -6,7 +6,7 @@ an address that another id holds is never taken from them. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -28,7 +28,7 @@ Contacts = Mapping[str, str]
 """id, email, phone of somebody, as far as known."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Identity:
     """Whom a named body means. `email` is the address that may be written, `merged` who turned out
     to be the same person and was sent as somebody else before, `problem` what was left out and why.
@@ -61,27 +61,28 @@ def named(found: Contacts, identify_by: IdentifyBy) -> Who | None:
     return None
 
 
-def candidates(found: Contacts) -> Iterator[Who]:
+def candidates(found: Contacts) -> list[Who]:
     """All whose records decide who is meant."""
-    yield from ((name, value) for name, value in found.items() if value)
+    return [who for who in found.items() if who[1]]
 
 
 def follow(who: Who, view: View) -> Who:
     """Who that turned out to be."""
-    for record in _way(who, view):
-        who = record["to"][0], record["to"][1]
-    return who
+    way = _way(who, view)
+    return (way[-1]["to"][0], way[-1]["to"][1]) if way else who
 
 
-def _way(who: Who, view: View) -> Iterator[Mapping[str, Json]]:
+def _way(who: Who, view: View) -> list[Mapping[str, Json]]:
     """The records that lead on, from one identifier to the next."""
-    for _ in range(MOST_STEPS):
+    way: list[Mapping[str, Json]] = []
+    while len(way) < MOST_STEPS:
         record = view.get(person_ref(who))
         target = record.get("to") if type(record) is dict else None
         if not target:
-            return
-        yield record
+            break
+        way.append(record)
         who = target[0], target[1]
+    return way
 
 
 def meant(found: Contacts, view: View, identify_by: IdentifyBy) -> Who | None:
@@ -155,7 +156,8 @@ def is_gone_into(gone: Who, kept: Who, entry: Entry, view: View) -> None:
 
 def is_gone(who: Who, view: View) -> bool:
     """Whether somebody was merged into another one."""
-    return any(record.get("gone") for record in _way(who, view))
+    way = _way(who, view)
+    return bool(way) and any(record.get("gone") for record in way)
 
 
 def said_of_gone(entry: Entry, found: Contacts, view: View, identify_by: IdentifyBy) -> Entry:

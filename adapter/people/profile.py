@@ -31,9 +31,10 @@ def stamps(entry: Entry, names: Iterable[str]) -> dict[str, Stamp]:
     person, delivery = entry.person, entry.delivery
     usual = 1, person.as_of, delivery.triggered_at or 0.0, delivery.id
     found: dict[str, Stamp] = dict.fromkeys(names, usual)
-    for name in (*person.gaps, *person.times):
-        if name in found:
-            found[name] = stamp(entry, name)
+    for special in (person.gaps, person.times):
+        for name in special:
+            if name in found:
+                found[name] = stamp(entry, name)
     return found
 
 
@@ -89,13 +90,14 @@ class Profile:
             self.due,
         )
 
-    def takes(self, name: str, stamp: Stamp) -> bool:
-        """Whether a value stands against what is known; it is known from here on if it does."""
-        known = self.stamps.get(name)
-        if known is not None and stamp < known:
-            return False
-        self.stamps[name] = stamp
-        return True
+    def takes(self, stamps: dict[str, Stamp]) -> dict[str, Stamp]:
+        """Those values that stand against what is known; they are known from here on."""
+        known = self.stamps
+        if not known.keys().isdisjoint(stamps):
+            never = _NEVER
+            stamps = {name: own for name, own in stamps.items() if own >= known.get(name, never)}
+        known.update(stamps)
+        return stamps
 
     def not_newer_than(self, when: float, attributes: Mapping[str, Json]) -> dict[str, Json]:
         """Those attributes of which nothing that became true later is known."""
@@ -132,9 +134,12 @@ class Profile:
     def to_json(self) -> dict[str, Json]:
         """Compact: attributes that came in one body share one stamp."""
         versions: dict[Stamp, int] = {}
-        attributes = {
-            name: versions.setdefault(stamp, len(versions)) for name, stamp in self.stamps.items()
-        }
+        attributes: dict[str, int] = {}
+        number, before = 0, None
+        for name, own in self.stamps.items():
+            if own is not before:
+                number, before = versions.setdefault(own, len(versions)), own
+            attributes[name] = number
         data: dict[str, Json] = {
             "sent": self.sent,
             "email": self.email,

@@ -8,7 +8,7 @@ settling comes to the same operations when it runs again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -105,12 +105,11 @@ def references(
     the person who holds it.
     """
     found: set[Ref] = set()
+    tombstones = bool(known.get(ANY_TOMBSTONE))
     for entry in entries:
         if not again:
-            found.update(_things(entry))
-        who: list[Who] = list(
-            identity.candidates(identity.contacts(entry.person, policy.is_placeholder))
-        )
+            _add_things(entry, found)
+        who = identity.candidates(identity.contacts(entry.person, policy.is_placeholder))
         if entry.person.platform_id:
             who.append(("id", entry.person.platform_id))
         if entry.action is not None:
@@ -120,40 +119,37 @@ def references(
         if not entry.person.named:
             for ref in _refs(entry):
                 who += identity.candidates(known.get(ref) or NOBODY)
-        found.update(_people(who, known))
-        if known.get(ANY_TOMBSTONE):
+        if tombstones:
             found.update(whom.tombstones_of(entry))
             found.update(map(whom.tombstone, who))
+        _add_people(who, known, found)
     return found - known.keys()
 
 
-def _things(entry: Entry) -> Iterator[Ref]:
+def _add_things(entry: Entry, found: set[Ref]) -> None:
     """What an entry itself names, besides people."""
-    yield ANY_TOMBSTONE
-    yield from _refs(entry)
-    yield from sales.references(entry)
-    yield ref_of(SINCE, entry.delivery, "")
+    found.add(ANY_TOMBSTONE)
+    found.update(_refs(entry))
+    found.update(sales.references(entry))
+    found.add(ref_of(SINCE, entry.delivery, ""))
     for event in entry.events:
         if event.name == carts.EVENT and (ref := _cart_ref(entry, event)):
-            yield ref
-        yield from catalog.references(event)
+            found.add(ref)
+        found.update(catalog.references(event))
 
 
-def _people(who: list[Who], known: Mapping[Ref, Json]) -> set[Ref]:
+def _add_people(ahead: list[Who], known: Mapping[Ref, Json], found: set[Ref]) -> None:
     """The records of people, and of those that these records name."""
-    found: set[Ref] = set()
-    ahead = list(who)
     while ahead:
         ref = person_ref(ahead.pop())
         if ref in found:
             continue
         found.add(ref)
-        record = known.get(ref) or {}
-        if target := record.get("to"):
-            ahead.append((target[0], target[1]))
-        if email := record.get("email"):
-            ahead.append(("email", email))
-    return found
+        if record := known.get(ref):
+            if target := record.get("to"):
+                ahead.append((target[0], target[1]))
+            if email := record.get("email"):
+                ahead.append(("email", email))
 
 
 def resolve(
@@ -193,25 +189,29 @@ class _Batch:
 
     def resolve(self) -> Resolution:
         policy = self.policy
-        for entry in self.entries:
+        said = [identity.contacts(entry.person, policy.is_placeholder) for entry in self.entries]
+        for entry, found in zip(self.entries, said, strict=True):
             # A cart in one batch with the checkout that names its person need not wait.
-            if not self._is_erased(entry):
-                self._own(entry, identity.contacts(entry.person, policy.is_placeholder))
-        for entry in self.entries:
-            self._entry(entry)
+            if found and not self._is_erased(entry):
+                self._own(entry, found)
+        for entry, found in zip(self.entries, said, strict=True):
+            self._entry(entry, found)
         return self._resolution()
 
     def _own(self, entry: Entry, owner: Owner) -> None:
         """Somebody owns what an entry names. Who is known by an id stays known by it."""
         owners, has_id = self.owners, owner.get("id")
-        for ref in _refs(entry) if owner else ():
+        for ref in _refs(entry):
             before = owners.get(ref)
+            if before is owner:
+                continue
             if before is None:
                 before = self.memory.get(ref)
             if has_id or not (before and before.get("id")):
                 owners[ref] = owner
 
-    def _entry(self, entry: Entry) -> None:
+    def _entry(self, entry: Entry, found: Contacts) -> None:
+        """One entry; `found` is whom it names."""
         policy, view = self.policy, self.view
         if entry.operation is not None:
             self._again(entry, entry.operation)
@@ -223,7 +223,6 @@ class _Batch:
             self.skipped[entry.id] = whom.REDACTED
             return
         entry = sales.with_link(entry, view)
-        found = identity.contacts(entry.person, policy.is_placeholder)
         if found:
             entry = identity.said_of_gone(entry, found, view, policy.identify_by)
             who = self._identify(entry, found)
@@ -243,9 +242,9 @@ class _Batch:
     def _is_erased(self, entry: Entry) -> bool:
         """Whether whom or what an entry names was erased, as far as is known by now."""
         view = self.view
-        return bool(view.get(ANY_TOMBSTONE)) and any(
-            view.get(ref) for ref in whom.tombstones_of(entry)
-        )
+        if not view.get(ANY_TOMBSTONE):
+            return False
+        return any(view.get(ref) for ref in whom.tombstones_of(entry))
 
     def _again(self, entry: Entry, operation: Operation) -> None:
         """What was dead goes out as it was, to whoever its person is by now; of a person's
@@ -364,7 +363,8 @@ class _Batch:
             self.replaced[who.who] = entry.id
         if who.problem:
             self._count(f"left_out:{who.problem}")
-        self._own(entry, {**found, who.who[0]: who.who[1]})
+        kind, value = who.who
+        self._own(entry, found if found.get(kind) == value else {**found, kind: value})
         return who
 
     def _owner(self, entry: Entry) -> Owner | None:

@@ -40,12 +40,9 @@ class Enriched(NamedTuple):
 
 def references(event: CanonicalEvent) -> set[Ref]:
     """The products that an event's lines name."""
-    ids = {
-        item["product_id"]
-        for name in LISTS
-        for item in event.properties.get(name) or ()
-        if "product_id" in item
-    }
+    facts = event.properties
+    lines = [item for name in LISTS for item in facts.get(name) or ()]
+    ids = {item["product_id"] for item in lines if "product_id" in item} if lines else ()
     return {_ref(event, id_) for id_ in ids}
 
 

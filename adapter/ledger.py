@@ -160,10 +160,10 @@ def whole(
     """
     if backfilled:
         return True
-    if created_at is None or since is None:
+    if created_at is None or since is None or created_at < since:
         return False
     first = min((record[0][2] for record in orders.values() if record[0]), default=created_at)
-    return bool(min(created_at, first) >= since)
+    return bool(first >= since)
 
 
 def merged(
@@ -195,6 +195,8 @@ def merged(
 def _record(fact: OrderMoney) -> Record:
     currency = fact.currency or _NO_CURRENCY
     body = None if fact.value is None else _body(fact, fact.value, currency)
+    if not fact.refunds:
+        return [body]
     refunds = {
         refund.id: _refund(refund)
         for refund in fact.refunds
@@ -211,7 +213,9 @@ def _body(fact: OrderMoney, value: float, currency: str) -> list[Json]:
     exponent = _exponent(currency)
     price, gifts = _minor(value, exponent), _minor(fact.gift_cards, exponent)
     total = price if fact.total is None else _minor(fact.total, exponent)
-    lines = sum(_minor(refund.lines, exponent) for refund in fact.refunds)
+    lines = 0
+    for refund in fact.refunds:
+        lines += _minor(refund.lines, exponent)
     once = max(total, price + lines + _minor(fact.shipping_off, exponent))
     body: list[Json] = [fact.as_of, tie, at, currency, price - gifts]
     seen = fact.presentment_currency

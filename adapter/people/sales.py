@@ -78,7 +78,7 @@ def cleared(entry: Entry, cart: str | None, view: View) -> Mapping[str, Json] | 
         return None
     if view.get(_mark(entry, "cart", token)) is not None:
         return None
-    at = min((event.timestamp for event in entry.events), default=entry.person.as_of)
+    at = min([event.timestamp for event in entry.events], default=entry.person.as_of)
     return {
         "current_cart_value": 0,
         "current_cart_updated_at": at,
@@ -117,7 +117,7 @@ def untold(entry: Entry, event: CanonicalEvent, view: View, now: int, *, sold: b
     if event.name == _COMPLETED and _CANCELED in told:
         return CANCELED_BEFORE
     if name not in told:
-        view.learn(entry.id, ref, {**told, name: now})
+        view.keep(entry.id, ref, {**told, name: now})
     elif told[name] < now - HISTORY_SECONDS:
         return TOLD_BEFORE
     return None

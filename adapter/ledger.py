@@ -317,7 +317,11 @@ def _minor(amount: float, exponent: int) -> int:
 
 
 def _major(minor: int, exponent: int) -> float:
-    return minor if exponent == 0 else float(Decimal(minor).scaleb(-exponent))
+    if exponent == 0:
+        return minor
+    if abs(minor) < _EXACT:
+        return minor / _POWERS[exponent]
+    return float(Decimal(minor).scaleb(-exponent))
 
 
 def _average(total: int, count: int, exponent: int) -> float:

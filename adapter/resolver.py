@@ -202,13 +202,11 @@ class _Batch:
         """Somebody owns what an entry names. Who is known by an id stays known by it."""
         owners, has_id = self.owners, owner.get("id")
         for ref in _refs(entry):
-            before = owners.get(ref)
-            if before is owner:
-                continue
-            if before is None:
-                before = self.memory.get(ref)
-            if has_id or not (before and before.get("id")):
-                owners[ref] = owner
+            if not has_id:
+                before = owners.get(ref, self.memory.get(ref))
+                if before and before.get("id"):
+                    continue
+            owners[ref] = owner
 
     def _entry(self, entry: Entry, found: Contacts) -> None:
         """One entry; `found` is whom it names."""

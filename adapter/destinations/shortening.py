@@ -26,10 +26,10 @@ LEAST_ITEMS = 50
 """Lines of an order that the other lists never crowd out."""
 
 
-def fit_person(attributes: Mapping[str, Json]) -> tuple[dict[str, Json], tuple[str, ...]]:
+def fit_person(attributes: Mapping[str, Json]) -> tuple[Mapping[str, Json], tuple[str, ...]]:
     """A person's attributes within the limits, and the names of those that were cut or dropped."""
     if len(attributes) <= ATTRIBUTES and _surely_fit(attributes):
-        return dict(attributes), ()
+        return attributes, ()
     fitting: dict[str, Json] = {}
     shortened: list[str] = []
     for name, value in attributes.items():

@@ -182,7 +182,7 @@ def is_now(other: Who, who: Who, entry: Entry, view: View, *, gone: bool = False
         theirs, own = known(other, view), known(who, view)
         if other[0] == "email":
             # It came with all that they said. The id must be sent with it to get their profile.
-            theirs.stamps.pop("email", None)
+            theirs.stamps = {name: own for name, own in theirs.stamps.items() if name != "email"}
         if gone:
             theirs.weaken()
         both = bool(theirs.sent and own.sent)

@@ -15,7 +15,6 @@ from adapter.ulid import event_ulid
 TAGS = "tags"
 """The attribute whose whole list is remembered, because other bodies hold but its changes."""
 
-_UNKNOWN: Stamp = (1, 0.0, 0.0, "")
 _PLATFORM_FIGURES = ("orders_count", "lifetime_value", "currency", "last_order_id")
 
 
@@ -105,9 +104,10 @@ class Picture:
     def identify(
         self, who: Who, view: View, rules: Rules, *, unsubscribe_on_opt_out: bool
     ) -> Operation | None:
-        """One identify for all of it; None where nothing of it is news of somebody known."""
+        """One identify for all of it; None where nothing of it is news of somebody known. Nothing
+        can be added behind it."""
         profile = seen(who, view)
-        attributes = dict(self.values)
+        attributes = self.values
         if self.derives:
             attributes.update(rules.derive({**profile.inputs, **attributes}))
         attributes.pop(who[0], None)
@@ -127,8 +127,7 @@ class Picture:
         """The cart is an order. The times stay those of the cart: a later cart counts, whenever it
         is heard of."""
         profile.cart = None
-        for name in cleared:
-            self.stamps[name] = profile.stamps.setdefault(name, _UNKNOWN)
+        self.stamps.update(profile.fills(cleared))
         self.values.update(cleared)
         self.cleared.update(cleared)
         touched.update(cleared)
@@ -167,10 +166,11 @@ class Picture:
         if entry.ledger is not None:
             profile.orders = ledger.apply(profile.orders, entry.ledger)
         profile.due = False
-        for name, value in figures(profile, since).items():
-            own = stamp(entry, name)
-            self.values[name], self.stamps[name] = value, max(profile.stamps.get(name, own), own)
-            touched.add(name)
+        found = figures(profile, since)
+        for name, own in stamps(entry, found).items():
+            self.stamps[name] = max(profile.stamps.get(name, own), own)
+        self.values.update(found)
+        touched.update(found)
 
     def _rules(self, who: Who, entry: Entry, profile: Profile, rules: Rules) -> None:
         """The events of rules whose value changed.

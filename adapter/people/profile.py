@@ -56,7 +56,7 @@ class Profile:
     sent: int = 0
     email: str | None = None
     cart: str | None = None
-    stamps: dict[str, Stamp] = field(default_factory=dict)
+    stamps: Mapping[str, Stamp] = field(default_factory=dict)
     lists: Mapping[str, Json] = field(default_factory=dict)
     rules: Mapping[str, Json] = field(default_factory=dict)
     orders: Mapping[str, Json] = field(default_factory=dict)
@@ -74,12 +74,12 @@ class Profile:
         return min(self.created, self.older)
 
     def copy(self) -> Profile:
-        """Another one to change."""
+        """Another one to change: what it holds is replaced and never changed, so both share it."""
         return Profile(
             self.sent,
             self.email,
             self.cart,
-            dict(self.stamps),
+            self.stamps,
             self.lists,
             self.rules,
             self.orders,
@@ -96,8 +96,14 @@ class Profile:
         if not known.keys().isdisjoint(stamps):
             never = _NEVER
             stamps = {name: own for name, own in stamps.items() if own >= known.get(name, never)}
-        known.update(stamps)
+        self.stamps = {**known, **stamps}
         return stamps
+
+    def fills(self, names: Iterable[str]) -> dict[str, Stamp]:
+        """What is known of these, and from here on that something is: anything else counts more."""
+        found = {name: self.stamps.get(name, _ANYTHING) for name in names}
+        self.stamps = {**self.stamps, **found}
+        return found
 
     def not_newer_than(self, when: float, attributes: Mapping[str, Json]) -> dict[str, Json]:
         """Those attributes of which nothing that became true later is known."""
@@ -115,11 +121,13 @@ class Profile:
         """What was another profile is this one from now on."""
         self.sent = max(self.sent, other.sent)
         self.email = self.email or other.email
+        stamps = dict(self.stamps)
         for name, theirs in other.stamps.items():
-            if theirs > self.stamps.get(name, _NEVER):
-                self.stamps[name] = theirs
+            if theirs > stamps.get(name, _NEVER):
+                stamps[name] = theirs
                 if name == "current_cart_id":
                     self.cart = other.cart
+        self.stamps = stamps
         self.lists = {**other.lists, **self.lists}
         self.rules = {**other.rules, **self.rules}
         self.inputs = {**other.inputs, **self.inputs}
@@ -194,3 +202,4 @@ def keep(source: str, who: Who, profile: Profile, view: View) -> None:
 
 
 _NEVER: Stamp = (-1, 0.0, 0.0, "")
+_ANYTHING: Stamp = (1, 0.0, 0.0, "")

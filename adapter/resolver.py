@@ -257,7 +257,7 @@ class _Batch:
             return
         attributes, timestamp = operation.attributes, operation.timestamp
         if operation.action == "identify":
-            profile = known(who, view)
+            profile = known(entry.id, who, view)
             attributes = profile.not_newer_than(timestamp, attributes)
             if operation.attributes and not attributes:
                 self.skipped[entry.id] = OUTDATED

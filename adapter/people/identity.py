@@ -130,7 +130,7 @@ def identify(entry: Entry, found: Contacts, view: View, identify_by: IdentifyBy)
         if not weak:
             view.learn(entry.id, person_ref(("email", profile.email)), {})
     replaces, address = bool(profile.email), is_now(("email", email), who, entry, view)
-    profile = known(who, view)
+    profile = known(entry.id, who, view)
     profile.email = email
     keep(entry.id, who, profile, view)
     return Identity(who, email, address or merged, replaces=replaces and address is not None)
@@ -148,7 +148,7 @@ def is_gone_into(gone: Who, kept: Who, entry: Entry, view: View) -> None:
     began, created = seen(gone, view).began, seen(kept, view).created
     is_now(gone, kept, entry, view, gone=True)
     view.learn(entry.id, person_ref(gone), {"to": list(kept), "gone": 1})
-    profile = known(kept, view)
+    profile = known(entry.id, kept, view)
     profile.created = created
     profile.older = NOBODY_KNOWS if began is None else profile.older
     keep(entry.id, kept, profile, view)
@@ -179,7 +179,7 @@ def is_now(other: Who, who: Who, entry: Entry, view: View, *, gone: bool = False
     if view.get(ref):
         if follow(other, view) == who:
             return None
-        theirs, own = known(other, view), known(who, view)
+        theirs, own = seen(other, view).copy(), known(entry.id, who, view)
         if other[0] == "email":
             # It came with all that they said. The id must be sent with it to get their profile.
             theirs.stamps = {name: own for name, own in theirs.stamps.items() if name != "email"}

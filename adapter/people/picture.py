@@ -9,7 +9,7 @@ from adapter import changes, ledger
 from adapter.mapping.rules import NEW, OLD, Rule, Rules
 from adapter.model import CanonicalEvent, Entry, Json, Operation, Person, Who
 from adapter.people.memory import View, person_ref
-from adapter.people.profile import Profile, Stamp, keep, seen, stamp, stamps
+from adapter.people.profile import Profile, Stamp, keep, known, seen, stamp, stamps
 from adapter.ulid import event_ulid
 
 TAGS = "tags"
@@ -50,7 +50,7 @@ class Picture:
         """
         person = entry.person
         before = seen(who, view)
-        profile = before.copy()
+        profile = known(entry.id, who, view)
         self.sources.append(entry.id)
         self.as_of = max(self.as_of, person.as_of)
         attributes = _attributes(person, email, without)
@@ -77,7 +77,7 @@ class Picture:
             profile.inputs = {**profile.inputs, **inputs}
             self.derives = True
             self._rules(who, entry, profile, rules)
-        if profile != before:
+        if profile is not before and profile != before:
             keep(entry.id, who, profile, view)
 
     def recount(self, entry: Entry, changed: Mapping[str, Json]) -> None:
@@ -106,7 +106,9 @@ class Picture:
     ) -> Operation | None:
         """One identify for all of it; None where nothing of it is news of somebody known. Nothing
         can be added behind it."""
-        profile = seen(who, view)
+        # Under an earlier source a later one's lesson, which knows nothing of this, would count.
+        source = view.last(person_ref(who)) or self.sources[-1]
+        profile = known(source, who, view)
         attributes = self.values
         if self.derives:
             attributes.update(rules.derive({**profile.inputs, **attributes}))
@@ -116,10 +118,8 @@ class Picture:
         if profile.sent and not attributes:
             return None
         timestamp = max(self.as_of, profile.sent + 1)
-        profile = profile.copy()
         profile.sent = timestamp
-        # Under an earlier source a later one's lesson, which knows nothing of this, would count.
-        keep(view.last(person_ref(who)) or self.sources[-1], who, profile, view)
+        keep(source, who, profile, view)
         sources = tuple(dict.fromkeys(self.sources))
         return Operation("identify", {who[0]: who[1]}, timestamp, attributes, sources=sources)
 
@@ -167,6 +167,8 @@ class Picture:
             profile.orders = ledger.apply(profile.orders, entry.ledger)
         profile.due = False
         found = figures(profile, since)
+        if not found:
+            return
         for name, own in stamps(entry, found).items():
             self.stamps[name] = max(profile.stamps.get(name, own), own)
         self.values.update(found)

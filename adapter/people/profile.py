@@ -186,14 +186,22 @@ class Profile:
         )
 
 
-def known(who: Who, view: View) -> Profile:
-    """What is known of somebody, to be changed and kept."""
-    return seen(who, view).copy()
+def known(source: str, who: Who, view: View) -> Profile:
+    """What is known of somebody, to be changed and kept from entry `source` on."""
+    ref = person_ref(who)
+    profile = view.read(ref, _parsed)
+    # What the entry itself has taught is its own already: nobody behind it has seen that yet.
+    own = view.last(ref) == source and view.get(ref) is profile
+    return profile if own else profile.copy()
 
 
 def seen(who: Who, view: View) -> Profile:
     """What is known of somebody, to be looked at only."""
-    return view.read(person_ref(who), Profile.from_json)
+    return view.read(person_ref(who), _parsed)
+
+
+def _parsed(data: Json) -> Profile:
+    return Profile.from_json(data) if data else _STRANGER
 
 
 def keep(source: str, who: Who, profile: Profile, view: View) -> None:
@@ -201,5 +209,6 @@ def keep(source: str, who: Who, profile: Profile, view: View) -> None:
     view.keep(source, person_ref(who), profile)
 
 
+_STRANGER = Profile()
 _NEVER: Stamp = (-1, 0.0, 0.0, "")
 _ANYTHING: Stamp = (1, 0.0, 0.0, "")

@@ -52,7 +52,7 @@ orders, whose bodies are ignored, leave nothing behind.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 
 from adapter.mapping.types import exponent_of
@@ -122,7 +122,7 @@ def figures(orders: Mapping[str, Record], whole: bool) -> dict[str, Json]:
     if not counted:
         return {} if cancelled is None else _nothing(cancelled)
     counted.sort(key=lambda order: (order[0], len(order[1]), order[1]))
-    currency = _leading(each[3] for each in counted)
+    currency = _leading([each[3] for each in counted])
     amounts = [amount for _, _, amount, own in counted if own == currency]
     exponent = _exponent(currency)
     found_figures: dict[str, Json] = {
@@ -294,8 +294,11 @@ def _nothing(currency: str) -> dict[str, Json]:
     return {**found, "currency": currency} if currency else found
 
 
-def _leading(currencies: Iterable[str]) -> str:
+def _leading(currencies: Sequence[str]) -> str:
     """The one that most orders are in; the earliest order's of those that lead."""
+    first = currencies[0]
+    if currencies.count(first) == len(currencies):
+        return first
     return Counter(currencies).most_common(1)[0][0]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import Any
 
 from adapter import ledger
@@ -163,7 +164,7 @@ class Profile:
             "older": self.older,
             "due": self.due,
         }
-        return {name: value for name, value in data.items() if value}
+        return dict(compress(data.items(), data.values()))
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any] | None) -> Profile:

@@ -69,11 +69,9 @@ def account(
     will not come again."""
     fates: dict[str, list[Any]] = {entry.id: [[], [], None] for entry in entries}
     for operation in report.taken:
-        for source in operation.sources:
-            _tell(fates[source], operation)
+        _tell(fates, operation)
     for operation, reason in report.dead:
-        for source in operation.sources:
-            _tell(fates[source], operation, f"dead: {reason}")
+        _tell(fates, operation, f"dead: {reason}")
     for id_, event, why in resolution.dropped:
         fates[id_][0].append([event.name, event.id, why])
     for id_, why in resolution.skipped.items():
@@ -84,10 +82,12 @@ def account(
     by_delivery: dict[str, list[Any]] = {}
     for entry in entries:
         if entry.id in finished or entry.id in waiting:
-            # A replayed delivery, or several dead letters of one, may be there more than once.
-            events, did, note = by_delivery.setdefault(entry.delivery.id, [[], [], None])
             fate = fates[entry.id]
-            by_delivery[entry.delivery.id] = [events + fate[0], did + fate[1], fate[2] or note]
+            before = by_delivery.setdefault(entry.delivery.id, fate)
+            if before is not fate:
+                # A replayed delivery, or several dead letters of one.
+                events, did, note = before
+                by_delivery[entry.delivery.id] = [events + fate[0], did + fate[1], fate[2] or note]
     data: dict[str, Json] = {
         "t": round(at, 3),
         "a": [[one.status, round(one.seconds, 3), one.items] for one in report.answers],
@@ -98,12 +98,13 @@ def account(
     return data
 
 
-def _tell(fate: list[Any], operation: Operation, why: str | None = None) -> None:
-    reason = () if why is None else (why,)
-    if operation.action == "event":
-        fate[0].append([operation.name, operation.id, *reason])
-    else:
-        fate[1].append([operation.action, *reason])
+def _tell(fates: Mapping[str, list[Any]], operation: Operation, why: str | None = None) -> None:
+    is_event = operation.action == "event"
+    told: list[str | None] = [operation.name, operation.id] if is_event else [operation.action]
+    if why is not None:
+        told.append(why)
+    for source in operation.sources:
+        fates[source][0 if is_event else 1].append(told)
 
 
 def _short(fate: list[Any]) -> list[Any]:

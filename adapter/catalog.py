@@ -40,13 +40,11 @@ class Enriched(NamedTuple):
 
 def references(event: CanonicalEvent) -> set[Ref]:
     """The products that an event's lines name."""
-    ids = {
-        item["product_id"]
-        for name in LISTS
-        for item in event.properties.get(name) or ()
-        if "product_id" in item
-    }
-    return {_ref(event, id_) for id_ in ids}
+    facts = event.properties
+    lines = [item for name in LISTS for item in facts.get(name) or ()]
+    ids = {item["product_id"] for item in lines if "product_id" in item} if lines else ()
+    platform, shop = facts.get("source_platform", ""), facts.get("shop", "")
+    return {(KIND, platform, shop, id_) for id_ in ids}
 
 
 def enrich(
@@ -63,6 +61,9 @@ def enrich(
     `compare_at_price` is added.
     """
     properties = event.properties
+    if not products:
+        lines = properties.get(LISTS[0]) or ()
+        return Enriched(event, sum([bool(item.get("product_id")) for item in lines]), 0)
     asked = found = 0
     changed: dict[str, list[Item]] = {}
     done: dict[int, Item] = {}  # what was added to a cart are lines of it, often the very same

@@ -85,10 +85,11 @@ def encode(
     From here on only bytes have those names: items and the dead hold the canonical operations.
     """
     parcel = Parcel()
+    names = names or None
     for operation in operations:
-        outgoing = names.outgoing(operation) if names else operation
+        outgoing = operation if names is None else names.outgoing(operation)
         encoded = destination.encode(outgoing)
-        if names and outgoing is not operation:
+        if names is not None and outgoing is not operation:
             encoded = _as_canonical(destination, operation, encoded, names)
         if isinstance(encoded, Unsendable):
             parcel.dead.append((operation, encoded.reason))

@@ -17,6 +17,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Self
 
 from adapter.account import account
@@ -211,21 +212,14 @@ def _settlement(office: Office, batch: _Batch, report: Report) -> Settlement:
     What is dead of the others comes again with them, and is written down then.
     """
     entries, resolution = batch.entries, batch.resolution
-    finished = {id(operation) for operation in report.taken}
+    finished = set(map(id, report.taken))
     finished.update(id(operation) for operation, _ in report.dead)
-    unfinished = _held_back(
-        resolution,
-        {
-            source
-            for operation in resolution.operations
-            if id(operation) not in finished
-            for source in operation.sources
-        },
-    )
-    waiting = {id_ for id_, _ in resolution.waits}
-    done = [entry for entry in entries if entry.id not in unfinished | waiting]
-    sent = _sources(report.taken)
-    by_id = {entry.id: entry for entry in done}
+    left = [operation for operation in resolution.operations if id(operation) not in finished]
+    unfinished = _held_back(resolution, _sources(left))
+    unfinished.update(id_ for id_, _ in resolution.waits)
+    by_id = {entry.id: entry for entry in entries if entry.id not in unfinished}
+    done = list(by_id.values())
+    events = [operation.name for operation in report.taken if operation.action == "event"]
     dead = [
         Dead(one, reason) for one, reason in report.dead if not by_id.keys().isdisjoint(one.sources)
     ]
@@ -233,14 +227,14 @@ def _settlement(office: Office, batch: _Batch, report: Report) -> Settlement:
         (by_id[id_], one.operation) for one in dead for id_ in one.operation.sources if id_ in by_id
     ]
     counts = Counter(
-        sent=sum(entry.id in sent for entry in done),
-        events=sum(operation.action == "event" for operation in report.taken),
+        sent=len(by_id.keys() & _sources(report.taken)),
+        events=len(events),
         late=resolution.late,
         shortened=report.shortened,
         dead=len(dead),
         ignored=len(resolution.skipped),
     )
-    counts.update(f"event:{one.name}" for one in report.taken if one.action == "event")
+    counts.update({f"event:{name}": number for name, number in Counter(events).items()})
     counts.update(f"ignored:{reason}" for reason in resolution.skipped.values())
     counts.update(resolution.counts)
     told = account(entries, resolution, report, by_id, at=time.time(), rehearsal=office.rehearsal)
@@ -283,11 +277,11 @@ def _held_back(resolution: Resolution, unfinished: Collection[str]) -> set[str]:
     while held and len(held) != before:
         before = len(held)
         stopped: set[Ref] = set()
-        for source, ref, _ in resolution.lessons:
-            if source in held:
-                stopped.add(ref)
-            elif ref in stopped and source not in resolution.skipped:
-                held.add(source)
+        for lesson in resolution.lessons:
+            if lesson.source in held:
+                stopped.add(lesson.ref)
+            elif lesson.ref in stopped and lesson.source not in resolution.skipped:
+                held.add(lesson.source)
     return held
 
 
@@ -304,11 +298,12 @@ def _learned(
     carts = {entry.id for entry, one in refused if one.name == CART_EVENT}
     learned: dict[Ref, Json] = {}
     stopped: set[Ref] = set()
-    for source, ref, value in resolution.lessons:
+    for lesson in resolution.lessons:
+        source, ref = lesson.source, lesson.ref
         if source not in finished:
             stopped.add(ref)
         elif ref not in stopped and not (ref[0] == CART_LINES and source in carts):
-            learned[ref] = value
+            learned[ref] = lesson.value
     for entry, one in refused:
         sales.take_back(entry, one, learned)
     return learned
@@ -317,11 +312,11 @@ def _learned(
 def _moved(work: Settlement, report: Report) -> bool:
     """Whether an answer of the destination brought an entry to its end."""
     answered = _sources(report.taken) | _sources(operation for operation, _ in report.dead)
-    return any(entry.id in answered for entry in work.done)
+    return not answered.isdisjoint(entry.id for entry in work.done)
 
 
 def _sources(operations: Iterable[Operation]) -> set[str]:
-    return {source for operation in operations for source in operation.sources}
+    return set(chain.from_iterable(operation.sources for operation in operations))
 
 
 def _wait(office: Office, claim: Claim, trouble: SendError, failures: int) -> None:

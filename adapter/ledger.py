@@ -52,7 +52,7 @@ orders, whose bodies are ignored, leave nothing behind.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 
 from adapter.mapping.types import exponent_of
@@ -122,7 +122,7 @@ def figures(orders: Mapping[str, Record], whole: bool) -> dict[str, Json]:
     if not counted:
         return {} if cancelled is None else _nothing(cancelled)
     counted.sort(key=lambda order: (order[0], len(order[1]), order[1]))
-    currency = _leading(each[3] for each in counted)
+    currency = _leading([each[3] for each in counted])
     amounts = [amount for _, _, amount, own in counted if own == currency]
     exponent = _exponent(currency)
     found_figures: dict[str, Json] = {
@@ -160,10 +160,10 @@ def whole(
     """
     if backfilled:
         return True
-    if created_at is None or since is None:
+    if created_at is None or since is None or created_at < since:
         return False
     first = min((record[0][2] for record in orders.values() if record[0]), default=created_at)
-    return bool(min(created_at, first) >= since)
+    return bool(first >= since)
 
 
 def merged(
@@ -195,6 +195,8 @@ def merged(
 def _record(fact: OrderMoney) -> Record:
     currency = fact.currency or _NO_CURRENCY
     body = None if fact.value is None else _body(fact, fact.value, currency)
+    if not fact.refunds:
+        return [body]
     refunds = {
         refund.id: _refund(refund)
         for refund in fact.refunds
@@ -211,7 +213,9 @@ def _body(fact: OrderMoney, value: float, currency: str) -> list[Json]:
     exponent = _exponent(currency)
     price, gifts = _minor(value, exponent), _minor(fact.gift_cards, exponent)
     total = price if fact.total is None else _minor(fact.total, exponent)
-    lines = sum(_minor(refund.lines, exponent) for refund in fact.refunds)
+    lines = 0
+    for refund in fact.refunds:
+        lines += _minor(refund.lines, exponent)
     once = max(total, price + lines + _minor(fact.shipping_off, exponent))
     body: list[Json] = [fact.as_of, tie, at, currency, price - gifts]
     seen = fact.presentment_currency
@@ -290,8 +294,11 @@ def _nothing(currency: str) -> dict[str, Json]:
     return {**found, "currency": currency} if currency else found
 
 
-def _leading(currencies: Iterable[str]) -> str:
+def _leading(currencies: Sequence[str]) -> str:
     """The one that most orders are in; the earliest order's of those that lead."""
+    first = currencies[0]
+    if currencies.count(first) == len(currencies):
+        return first
     return Counter(currencies).most_common(1)[0][0]
 
 
@@ -313,7 +320,11 @@ def _minor(amount: float, exponent: int) -> int:
 
 
 def _major(minor: int, exponent: int) -> float:
-    return minor if exponent == 0 else float(Decimal(minor).scaleb(-exponent))
+    if exponent == 0:
+        return minor
+    if abs(minor) < _EXACT:
+        return minor / _POWERS[exponent]
+    return float(Decimal(minor).scaleb(-exponent))
 
 
 def _average(total: int, count: int, exponent: int) -> float:

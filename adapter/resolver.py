@@ -8,7 +8,7 @@ settling comes to the same operations when it runs again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -86,7 +86,10 @@ class Resolution:
     @property
     def taught(self) -> dict[Ref, Json]:
         """All that memory will hold once the whole batch is finished."""
-        return {**self.owners, **{lesson.ref: lesson.value for lesson in self.lessons}}
+        found: dict[Ref, Json] = dict(self.owners)
+        for lesson in self.lessons:
+            found[lesson.ref] = lesson.value
+        return found
 
 
 def references(
@@ -102,12 +105,11 @@ def references(
     the person who holds it.
     """
     found: set[Ref] = set()
+    tombstones = bool(known.get(ANY_TOMBSTONE))
     for entry in entries:
         if not again:
-            found.update(_things(entry))
-        who: list[Who] = list(
-            identity.candidates(identity.contacts(entry.person, policy.is_placeholder))
-        )
+            _add_things(entry, found)
+        who = identity.candidates(identity.contacts(entry.person, policy.is_placeholder))
         if entry.person.platform_id:
             who.append(("id", entry.person.platform_id))
         if entry.action is not None:
@@ -117,40 +119,37 @@ def references(
         if not entry.person.named:
             for ref in _refs(entry):
                 who += identity.candidates(known.get(ref) or NOBODY)
-        found.update(_people(who, known))
-        if known.get(ANY_TOMBSTONE):
+        if tombstones:
             found.update(whom.tombstones_of(entry))
             found.update(map(whom.tombstone, who))
+        _add_people(who, known, found)
     return found - known.keys()
 
 
-def _things(entry: Entry) -> Iterator[Ref]:
+def _add_things(entry: Entry, found: set[Ref]) -> None:
     """What an entry itself names, besides people."""
-    yield ANY_TOMBSTONE
-    yield from _refs(entry)
-    yield from sales.references(entry)
-    yield ref_of(SINCE, entry.delivery, "")
+    found.add(ANY_TOMBSTONE)
+    found.update(_refs(entry))
+    found.update(sales.references(entry))
+    found.add(ref_of(SINCE, entry.delivery, ""))
     for event in entry.events:
         if event.name == carts.EVENT and (ref := _cart_ref(entry, event)):
-            yield ref
-        yield from catalog.references(event)
+            found.add(ref)
+        found.update(catalog.references(event))
 
 
-def _people(who: list[Who], known: Mapping[Ref, Json]) -> set[Ref]:
+def _add_people(ahead: list[Who], known: Mapping[Ref, Json], found: set[Ref]) -> None:
     """The records of people, and of those that these records name."""
-    found: set[Ref] = set()
-    ahead = list(who)
     while ahead:
         ref = person_ref(ahead.pop())
         if ref in found:
             continue
         found.add(ref)
-        record = known.get(ref) or {}
-        if target := record.get("to"):
-            ahead.append((target[0], target[1]))
-        if email := record.get("email"):
-            ahead.append(("email", email))
-    return found
+        if record := known.get(ref):
+            if target := record.get("to"):
+                ahead.append((target[0], target[1]))
+            if email := record.get("email"):
+                ahead.append(("email", email))
 
 
 def resolve(
@@ -190,22 +189,27 @@ class _Batch:
 
     def resolve(self) -> Resolution:
         policy = self.policy
-        for entry in self.entries:
+        said = [identity.contacts(entry.person, policy.is_placeholder) for entry in self.entries]
+        for entry, found in zip(self.entries, said, strict=True):
             # A cart in one batch with the checkout that names its person need not wait.
-            if not self._is_erased(entry):
-                self._own(entry, identity.contacts(entry.person, policy.is_placeholder))
-        for entry in self.entries:
-            self._entry(entry)
+            if found and not self._is_erased(entry):
+                self._own(entry, found)
+        for entry, found in zip(self.entries, said, strict=True):
+            self._entry(entry, found)
         return self._resolution()
 
     def _own(self, entry: Entry, owner: Owner) -> None:
         """Somebody owns what an entry names. Who is known by an id stays known by it."""
-        for ref in _refs(entry) if owner else ():
-            before = self.owners.get(ref, self.memory.get(ref))
-            if not (before and before.get("id")) or owner.get("id"):
-                self.owners[ref] = owner
+        owners, has_id = self.owners, owner.get("id")
+        for ref in _refs(entry):
+            if not has_id:
+                before = owners.get(ref, self.memory.get(ref))
+                if before and before.get("id"):
+                    continue
+            owners[ref] = owner
 
-    def _entry(self, entry: Entry) -> None:
+    def _entry(self, entry: Entry, found: Contacts) -> None:
+        """One entry; `found` is whom it names."""
         policy, view = self.policy, self.view
         if entry.operation is not None:
             self._again(entry, entry.operation)
@@ -217,7 +221,6 @@ class _Batch:
             self.skipped[entry.id] = whom.REDACTED
             return
         entry = sales.with_link(entry, view)
-        found = identity.contacts(entry.person, policy.is_placeholder)
         if found:
             entry = identity.said_of_gone(entry, found, view, policy.identify_by)
             who = self._identify(entry, found)
@@ -237,9 +240,9 @@ class _Batch:
     def _is_erased(self, entry: Entry) -> bool:
         """Whether whom or what an entry names was erased, as far as is known by now."""
         view = self.view
-        return bool(view.get(ANY_TOMBSTONE)) and any(
-            view.get(ref) for ref in whom.tombstones_of(entry)
-        )
+        if not view.get(ANY_TOMBSTONE):
+            return False
+        return any(view.get(ref) for ref in whom.tombstones_of(entry))
 
     def _again(self, entry: Entry, operation: Operation) -> None:
         """What was dead goes out as it was, to whoever its person is by now; of a person's
@@ -254,7 +257,7 @@ class _Batch:
             return
         attributes, timestamp = operation.attributes, operation.timestamp
         if operation.action == "identify":
-            profile = known(who, view)
+            profile = known(entry.id, who, view)
             attributes = profile.not_newer_than(timestamp, attributes)
             if operation.attributes and not attributes:
                 self.skipped[entry.id] = OUTDATED
@@ -358,7 +361,8 @@ class _Batch:
             self.replaced[who.who] = entry.id
         if who.problem:
             self._count(f"left_out:{who.problem}")
-        self._own(entry, {**found, who.who[0]: who.who[1]})
+        kind, value = who.who
+        self._own(entry, found if found.get(kind) == value else {**found, kind: value})
         return who
 
     def _owner(self, entry: Entry) -> Owner | None:
@@ -451,11 +455,16 @@ class _Batch:
     def _resolution(self) -> Resolution:
         view = self.view
         pictures: dict[Who, Picture] = {}
+        finals: dict[Who, Who] = {}
         for who, picture in self.pictures.items():
-            pictures.setdefault(identity.follow(who, view), Picture()).joins(picture)
+            finals[who] = final = identity.follow(who, view)
+            before = pictures.setdefault(final, picture)
+            if before is not picture:
+                before.joins(picture)
         identifies: list[Operation] = []
         events = [
-            _event(event, identity.follow(who, view), source) for who, event, source in self.events
+            _event(event, finals.get(who) or identity.follow(who, view), source)
+            for who, event, source in self.events
         ]
         for who, picture in pictures.items():
             identifies += self._said(who, picture)
@@ -521,14 +530,14 @@ def _cart(entry: Entry, event: CanonicalEvent, view: View) -> CanonicalEvent | s
 
 def _event(event: CanonicalEvent, who: Who, source: str) -> Operation:
     return Operation(
-        action="event",
-        identifiers={who[0]: who[1]},
-        timestamp=event.timestamp,
-        attributes=event.properties,
-        name=event.name,
-        id=event.id,
-        key=event.key,
-        sources=(source,),
+        "event",
+        {who[0]: who[1]},
+        event.timestamp,
+        event.properties,
+        event.name,
+        event.id,
+        event.key,
+        (source,),
     )
 
 

@@ -26,10 +26,10 @@ LEAST_ITEMS = 50
 """Lines of an order that the other lists never crowd out."""
 
 
-def fit_person(attributes: Mapping[str, Json]) -> tuple[dict[str, Json], tuple[str, ...]]:
+def fit_person(attributes: Mapping[str, Json]) -> tuple[Mapping[str, Json], tuple[str, ...]]:
     """A person's attributes within the limits, and the names of those that were cut or dropped."""
-    if len(attributes) <= ATTRIBUTES and all(map(_surely_fits, attributes, attributes.values())):
-        return dict(attributes), ()
+    if len(attributes) <= ATTRIBUTES and _surely_fit(attributes):
+        return attributes, ()
     fitting: dict[str, Json] = {}
     shortened: list[str] = []
     for name, value in attributes.items():
@@ -140,14 +140,18 @@ def _lose_long_addresses(properties: dict[str, Json], room: int) -> list[str]:
     return cut
 
 
-def _surely_fits(name: str, value: Json) -> bool:
+def _surely_fit(attributes: Mapping[str, Json]) -> bool:
     """True for nearly all there is, without counting bytes: a letter takes four at the most."""
-    if not 0 < len(name) <= NAME_BYTES // 4:
-        return False
-    kind = type(value)
-    if kind is str:
-        return len(value) <= VALUE_BYTES // 4
-    return kind is bool or kind is float or (kind is int and abs(value) < _MANY)
+    for name, value in attributes.items():
+        if not 0 < len(name) <= NAME_BYTES // 4:
+            return False
+        kind = type(value)
+        if kind is str:
+            if len(value) > VALUE_BYTES // 4:
+                return False
+        elif kind is not bool and kind is not float and (kind is not int or abs(value) >= _MANY):
+            return False
+    return True
 
 
 def _is_address(value: Json) -> bool:

@@ -52,21 +52,24 @@ class Track:
             return Unsendable(operation, "no JSON: a number or a text that has no spelling")
 
     def _fit(self, operation: Operation) -> Item | Unsendable:
-        for people in (operation.identifiers, operation.secondary or {}):
-            for kind, identifier in people.items():
+        for people in (operation.identifiers, operation.secondary):
+            for kind, identifier in people.items() if people else ():
                 if len(identifier.encode()) > IDENTIFIER_BYTES:
                     return Unsendable(operation, f"{kind} is longer than {IDENTIFIER_BYTES} bytes")
                 if operation.action == "merge" and kind not in MERGED_BY:
                     return Unsendable(operation, f"nobody can be merged by {kind}")
         if operation.action not in ("identify", "event"):
             return Item(operation, strict(_bare(operation)))
+        attributes = operation.attributes
+        shortened: tuple[str, ...] = ()
         if operation.action == "identify":
-            attributes, shortened = fit_person(operation.attributes)
+            attributes, shortened = fit_person(attributes)
         else:
             if len((operation.name or "").encode()) > EVENT_NAME_BYTES:
                 return Unsendable(operation, f"name is longer than {EVENT_NAME_BYTES} bytes")
-            attributes = {k: v for k, v in operation.attributes.items() if k not in ENVELOPE}
-            shortened = tuple(k for k in operation.attributes if k in ENVELOPE)
+            if not attributes.keys().isdisjoint(ENVELOPE):
+                shortened = tuple(k for k in attributes if k in ENVELOPE)
+                attributes = {k: v for k, v in attributes.items() if k not in ENVELOPE}
         data = _item(operation, attributes)
         if len(data) > ITEM_BYTES:
             room = ITEM_BYTES - (len(data) - len(strict(attributes)))
@@ -117,7 +120,7 @@ def _item(operation: Operation, attributes: Mapping[str, Json]) -> bytes:
     item: dict[str, Json] = {
         "type": "person",
         "action": operation.action,
-        "identifiers": dict(operation.identifiers),
+        "identifiers": operation.identifiers,
         "timestamp": operation.timestamp,
     }
     if operation.action == "event":

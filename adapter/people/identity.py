@@ -6,7 +6,7 @@ an address that another id holds is never taken from them. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -28,7 +28,7 @@ Contacts = Mapping[str, str]
 """id, email, phone of somebody, as far as known."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Identity:
     """Whom a named body means. `email` is the address that may be written, `merged` who turned out
     to be the same person and was sent as somebody else before, `problem` what was left out and why.
@@ -61,27 +61,28 @@ def named(found: Contacts, identify_by: IdentifyBy) -> Who | None:
     return None
 
 
-def candidates(found: Contacts) -> Iterator[Who]:
+def candidates(found: Contacts) -> list[Who]:
     """All whose records decide who is meant."""
-    yield from ((name, value) for name, value in found.items() if value)
+    return [who for who in found.items() if who[1]]
 
 
 def follow(who: Who, view: View) -> Who:
     """Who that turned out to be."""
-    for record in _way(who, view):
-        who = record["to"][0], record["to"][1]
-    return who
+    way = _way(who, view)
+    return (way[-1]["to"][0], way[-1]["to"][1]) if way else who
 
 
-def _way(who: Who, view: View) -> Iterator[Mapping[str, Json]]:
+def _way(who: Who, view: View) -> list[Mapping[str, Json]]:
     """The records that lead on, from one identifier to the next."""
-    for _ in range(MOST_STEPS):
+    way: list[Mapping[str, Json]] = []
+    while len(way) < MOST_STEPS:
         record = view.get(person_ref(who))
         target = record.get("to") if type(record) is dict else None
         if not target:
-            return
-        yield record
+            break
+        way.append(record)
         who = target[0], target[1]
+    return way
 
 
 def meant(found: Contacts, view: View, identify_by: IdentifyBy) -> Who | None:
@@ -129,7 +130,7 @@ def identify(entry: Entry, found: Contacts, view: View, identify_by: IdentifyBy)
         if not weak:
             view.learn(entry.id, person_ref(("email", profile.email)), {})
     replaces, address = bool(profile.email), is_now(("email", email), who, entry, view)
-    profile = known(who, view)
+    profile = known(entry.id, who, view)
     profile.email = email
     keep(entry.id, who, profile, view)
     return Identity(who, email, address or merged, replaces=replaces and address is not None)
@@ -147,7 +148,7 @@ def is_gone_into(gone: Who, kept: Who, entry: Entry, view: View) -> None:
     began, created = seen(gone, view).began, seen(kept, view).created
     is_now(gone, kept, entry, view, gone=True)
     view.learn(entry.id, person_ref(gone), {"to": list(kept), "gone": 1})
-    profile = known(kept, view)
+    profile = known(entry.id, kept, view)
     profile.created = created
     profile.older = NOBODY_KNOWS if began is None else profile.older
     keep(entry.id, kept, profile, view)
@@ -155,7 +156,8 @@ def is_gone_into(gone: Who, kept: Who, entry: Entry, view: View) -> None:
 
 def is_gone(who: Who, view: View) -> bool:
     """Whether somebody was merged into another one."""
-    return any(record.get("gone") for record in _way(who, view))
+    way = _way(who, view)
+    return bool(way) and any(record.get("gone") for record in way)
 
 
 def said_of_gone(entry: Entry, found: Contacts, view: View, identify_by: IdentifyBy) -> Entry:
@@ -177,10 +179,10 @@ def is_now(other: Who, who: Who, entry: Entry, view: View, *, gone: bool = False
     if view.get(ref):
         if follow(other, view) == who:
             return None
-        theirs, own = known(other, view), known(who, view)
+        theirs, own = seen(other, view).copy(), known(entry.id, who, view)
         if other[0] == "email":
             # It came with all that they said. The id must be sent with it to get their profile.
-            theirs.stamps.pop("email", None)
+            theirs.stamps = {name: own for name, own in theirs.stamps.items() if name != "email"}
         if gone:
             theirs.weaken()
         both = bool(theirs.sent and own.sent)

@@ -13,15 +13,17 @@ catalog); `person` is of a person: platform and shop are blank there, the value 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import NoneType
-from typing import Any, NamedTuple, Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from adapter.model import Delivery, Json, Ref, Who
 
 PERSON, SOLD, TOLD, LINK, SINCE = "person", "sold", "told", "link", "since"
 
 
-class Lesson(NamedTuple):
+@dataclass(slots=True)
+class Lesson:
     """What entry `source` teaches. It may be remembered only once that entry is finished."""
 
     source: str
@@ -42,26 +44,22 @@ class View:
     """Memory as one entry after the other sees it. Values are never changed, only replaced."""
 
     def __init__(self, memory: Mapping[Ref, Json]) -> None:
-        self._memory = memory
-        self._taught: dict[Ref, Json | Kept] = {}
-        self._parsed: dict[Ref, Any] = {}
-        self._lessons: dict[tuple[str, Ref], Json | Kept] = {}
-        self._last: dict[Ref, str] = {}
-
-    def get(self, ref: Ref) -> Json:
+        self._values: dict[Ref, Json | Kept] = dict(memory)
+        self._parsed: dict[Ref, tuple[Json, Any]] = {}
+        self._lessons: list[Lesson] = []
+        self._last: dict[Ref, Lesson] = {}
+        self.get: Callable[[Ref], Json] = self._values.get
         """What is known by now; None where nothing is."""
-        value = self._taught.get(ref, _UNTAUGHT)
-        return self._memory.get(ref) if value is _UNTAUGHT else value
 
     def read(self, ref: Ref, parse: Callable[[Json], K]) -> K:
-        """The same as `parse` makes it, never to be changed; memory's own is parsed once."""
-        value = self._taught.get(ref, _UNTAUGHT)
-        if value is not _UNTAUGHT:
-            return parse(value) if isinstance(value, _JSON) else cast("K", value)
-        found: K | None = self._parsed.get(ref)
-        if found is None:
-            found = self._parsed[ref] = parse(self._memory.get(ref))
-        return found
+        """The same as `parse` makes it, never to be changed; what stays as it is is parsed once."""
+        value = self.get(ref)
+        if not isinstance(value, _JSON):
+            return cast("K", value)
+        before = self._parsed.get(ref)
+        if before is None or before[0] is not value:
+            before = self._parsed[ref] = value, parse(value)
+        return cast("K", before[1])
 
     def learn(self, source: str, ref: Ref, value: Json) -> None:
         """From entry `source` on it is `value`; what says nothing new is no lesson."""
@@ -70,23 +68,27 @@ class View:
 
     def keep(self, source: str, ref: Ref, value: Json | Kept) -> None:
         """The same, for a value that is news for sure."""
-        self._taught[ref] = value
-        self._lessons[source, ref] = value
-        self._last[ref] = source
+        self._values[ref] = value
+        last = self._last.get(ref)
+        if last is not None and last.source == source:
+            last.value = value
+            return
+        self._last[ref] = lesson = Lesson(source, ref, value)
+        self._lessons.append(lesson)
 
     def last(self, ref: Ref) -> str | None:
         """The entry that taught it last, under which more of it may be kept once all were seen."""
-        return self._last.get(ref)
+        last = self._last.get(ref)
+        return None if last is None else last.source
 
     def lessons(self) -> tuple[Lesson, ...]:
         """What every entry teaches in the end, as JSON."""
-        return tuple(
-            Lesson(source, ref, value if isinstance(value, _JSON) else value.to_json())
-            for (source, ref), value in self._lessons.items()
-        )
+        for lesson in self._lessons:
+            if not isinstance(lesson.value, _JSON):
+                lesson.value = lesson.value.to_json()
+        return tuple(self._lessons)
 
 
-_UNTAUGHT = object()
 _JSON = (dict, list, str, int, float, NoneType)
 
 

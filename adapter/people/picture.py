@@ -22,7 +22,8 @@ class Picture:
     """Gathers what entries say of one person, one after the other."""
 
     def __init__(self) -> None:
-        self.values: dict[str, tuple[Stamp, Json]] = {}
+        self.values: dict[str, Json] = {}
+        self.stamps: dict[str, Stamp] = {}
         self.events: list[tuple[CanonicalEvent, Entry]] = []
         self.sources: list[str] = []
         self.cleared: set[str] = set()
@@ -49,15 +50,15 @@ class Picture:
         """
         person = entry.person
         before = seen(who, view)
-        profile = before.copy()
+        profile = known(entry.id, who, view)
         self.sources.append(entry.id)
         self.as_of = max(self.as_of, person.as_of)
-        touched: set[str] = set()
-        attributes = _attributes(person, email)
-        for name, own in stamps(entry, attributes).items():
-            if name not in without and profile.takes(name, own):
-                self.values[name] = own, attributes[name]
-                touched.add(name)
+        attributes = _attributes(person, email, without)
+        taken = profile.takes(stamps(entry, attributes))
+        self.stamps.update(taken)
+        for name in taken:
+            self.values[name] = attributes[name]
+        touched = set(taken)
         # Of somebody merged into them it fills a gap, and is not when they came to be.
         said = "created_at" in attributes and "created_at" not in person.gaps
         if said and ("created_at" in touched or profile.created is None):
@@ -66,17 +67,17 @@ class Picture:
         if cleared:
             self._clear(profile, cleared, touched)
         elif "current_cart_id" in touched:
-            profile.cart = self.values["current_cart_id"][1]
+            profile.cart = self.values["current_cart_id"]
         if person.named and (person.changes or TAGS in person.attributes):
             self._lists(person, profile, entry, touched)
         self._figures(person, profile, entry, touched, since)
-        inputs = {name: self.values[name][1] for name in touched & rules.reads}
+        inputs = {name: self.values[name] for name in touched & rules.reads}
         if inputs:
             # Two inputs of one rule may never stand in one body.
             profile.inputs = {**profile.inputs, **inputs}
             self.derives = True
             self._rules(who, entry, profile, rules)
-        if profile != before:
+        if profile is not before and profile != before:
             keep(entry.id, who, profile, view)
 
     def recount(self, entry: Entry, changed: Mapping[str, Json]) -> None:
@@ -84,17 +85,16 @@ class Picture:
         self.sources.append(entry.id)
         at = entry.delivery.received_at
         self.as_of = max(self.as_of, at)
-        self.values |= {
-            name: ((1, at, 0.0, entry.delivery.id), each) for name, each in changed.items()
-        }
+        self.values.update(changed)
+        self.stamps.update(dict.fromkeys(changed, (1, at, 0.0, entry.delivery.id)))
 
     def joins(self, other: Picture) -> None:
         """Another picture turned out to be of the same person."""
-        for name, (theirs, value) in other.values.items():
+        for name, value in other.values.items():
+            theirs, own = other.stamps[name], self.stamps.get(name)
             # A cart and its end are of one stamp.
-            own = (self.values[name][0], name in self.cleared) if name in self.values else None
-            if own is None or (theirs, name in other.cleared) > own:
-                self.values[name] = theirs, value
+            if own is None or (theirs, name in other.cleared) > (own, name in self.cleared):
+                self.values[name], self.stamps[name] = value, theirs
         self.cleared |= other.cleared
         self.events += other.events
         self.sources += other.sources
@@ -104,9 +104,12 @@ class Picture:
     def identify(
         self, who: Who, view: View, rules: Rules, *, unsubscribe_on_opt_out: bool
     ) -> Operation | None:
-        """One identify for all of it; None where nothing of it is news of somebody known."""
-        profile = known(who, view)
-        attributes = {name: value for name, (_, value) in self.values.items()}
+        """One identify for all of it; None where nothing of it is news of somebody known. Nothing
+        can be added behind it."""
+        # Under an earlier source a later one's lesson, which knows nothing of this, would count.
+        source = view.last(person_ref(who)) or self.sources[-1]
+        profile = known(source, who, view)
+        attributes = self.values
         if self.derives:
             attributes.update(rules.derive({**profile.inputs, **attributes}))
         attributes.pop(who[0], None)
@@ -116,25 +119,18 @@ class Picture:
             return None
         timestamp = max(self.as_of, profile.sent + 1)
         profile.sent = timestamp
-        # Under an earlier source a later one's lesson, which knows nothing of this, would count.
-        keep(view.last(person_ref(who)) or self.sources[-1], who, profile, view)
-        return Operation(
-            action="identify",
-            identifiers={who[0]: who[1]},
-            timestamp=timestamp,
-            attributes=attributes,
-            sources=tuple(dict.fromkeys(self.sources)),
-        )
+        keep(source, who, profile, view)
+        sources = tuple(dict.fromkeys(self.sources))
+        return Operation("identify", {who[0]: who[1]}, timestamp, attributes, sources=sources)
 
     def _clear(self, profile: Profile, cleared: Mapping[str, Json], touched: set[str]) -> None:
         """The cart is an order. The times stay those of the cart: a later cart counts, whenever it
         is heard of."""
         profile.cart = None
-        for name, value in cleared.items():
-            own = profile.stamps.setdefault(name, (1, 0.0, 0.0, ""))
-            self.values[name] = own, value
-            self.cleared.add(name)
-            touched.add(name)
+        self.stamps.update(profile.fills(cleared))
+        self.values.update(cleared)
+        self.cleared.update(cleared)
+        touched.update(cleared)
 
     def _lists(self, person: Person, profile: Profile, entry: Entry, touched: set[str]) -> None:
         lists: dict[str, changes.State] = dict(profile.lists)
@@ -149,7 +145,7 @@ class Picture:
             lists[name] = state
             # Where nothing was known and nothing is there, it would empty a list that is not.
             if changes.elements(state) or changes.elements(before):
-                self.values[name] = stamp(entry, name), changes.elements(state)
+                self.values[name], self.stamps[name] = changes.elements(state), stamp(entry, name)
                 touched.add(name)
         profile.lists = lists
 
@@ -170,18 +166,20 @@ class Picture:
         if entry.ledger is not None:
             profile.orders = ledger.apply(profile.orders, entry.ledger)
         profile.due = False
-        for name, value in figures(profile, since).items():
-            own_stamp = stamp(entry, name)
-            self.values[name] = max(profile.stamps.get(name, own_stamp), own_stamp), value
-            touched.add(name)
+        found = figures(profile, since)
+        if not found:
+            return
+        for name, own in stamps(entry, found).items():
+            self.stamps[name] = max(profile.stamps.get(name, own), own)
+        self.values.update(found)
+        touched.update(found)
 
     def _rules(self, who: Who, entry: Entry, profile: Profile, rules: Rules) -> None:
         """The events of rules whose value changed.
 
         A first value is no change: else all customers of a shop would change once on its first day.
         """
-        own = {name: value for name, (_, value) in self.values.items()}
-        derived = rules.derive({**profile.inputs, **own}) if rules.remembering else {}
+        derived = rules.derive({**profile.inputs, **self.values}) if rules.remembering else {}
         values: dict[str, Any] = dict(profile.rules)
         as_of = entry.person.as_of
         for rule in rules.remembering:
@@ -217,7 +215,7 @@ def blank(figures: Iterable[str]) -> dict[str, Json]:
     return {name: "" for name in figures if name != "currency"}
 
 
-def _attributes(person: Person, email: str | None) -> dict[str, Json]:
+def _attributes(person: Person, email: str | None, without: frozenset[str]) -> dict[str, Json]:
     """What an identify says of somebody: their contacts are attributes as well."""
     found = dict(person.attributes)
     if email:
@@ -226,6 +224,8 @@ def _attributes(person: Person, email: str | None) -> dict[str, Json]:
         found["phone"] = person.phone
     if person.anonymous_id:
         found["anonymous_id"] = person.anonymous_id
+    for name in without:
+        found.pop(name, None)
     return found
 
 

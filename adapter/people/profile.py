@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import Any
 
 from adapter import ledger
@@ -31,9 +32,10 @@ def stamps(entry: Entry, names: Iterable[str]) -> dict[str, Stamp]:
     person, delivery = entry.person, entry.delivery
     usual = 1, person.as_of, delivery.triggered_at or 0.0, delivery.id
     found: dict[str, Stamp] = dict.fromkeys(names, usual)
-    for name in (*person.gaps, *person.times):
-        if name in found:
-            found[name] = stamp(entry, name)
+    for special in (person.gaps, person.times):
+        for name in special:
+            if name in found:
+                found[name] = stamp(entry, name)
     return found
 
 
@@ -55,7 +57,7 @@ class Profile:
     sent: int = 0
     email: str | None = None
     cart: str | None = None
-    stamps: dict[str, Stamp] = field(default_factory=dict)
+    stamps: Mapping[str, Stamp] = field(default_factory=dict)
     lists: Mapping[str, Json] = field(default_factory=dict)
     rules: Mapping[str, Json] = field(default_factory=dict)
     orders: Mapping[str, Json] = field(default_factory=dict)
@@ -73,12 +75,12 @@ class Profile:
         return min(self.created, self.older)
 
     def copy(self) -> Profile:
-        """Another one to change."""
+        """Another one to change: what it holds is replaced and never changed, so both share it."""
         return Profile(
             self.sent,
             self.email,
             self.cart,
-            dict(self.stamps),
+            self.stamps,
             self.lists,
             self.rules,
             self.orders,
@@ -89,13 +91,20 @@ class Profile:
             self.due,
         )
 
-    def takes(self, name: str, stamp: Stamp) -> bool:
-        """Whether a value stands against what is known; it is known from here on if it does."""
-        known = self.stamps.get(name)
-        if known is not None and stamp < known:
-            return False
-        self.stamps[name] = stamp
-        return True
+    def takes(self, stamps: dict[str, Stamp]) -> dict[str, Stamp]:
+        """Those values that stand against what is known; they are known from here on."""
+        known = self.stamps
+        if not known.keys().isdisjoint(stamps):
+            never = _NEVER
+            stamps = {name: own for name, own in stamps.items() if own >= known.get(name, never)}
+        self.stamps = {**known, **stamps}
+        return stamps
+
+    def fills(self, names: Iterable[str]) -> dict[str, Stamp]:
+        """What is known of these, and from here on that something is: anything else counts more."""
+        found = {name: self.stamps.get(name, _ANYTHING) for name in names}
+        self.stamps = {**self.stamps, **found}
+        return found
 
     def not_newer_than(self, when: float, attributes: Mapping[str, Json]) -> dict[str, Json]:
         """Those attributes of which nothing that became true later is known."""
@@ -113,11 +122,13 @@ class Profile:
         """What was another profile is this one from now on."""
         self.sent = max(self.sent, other.sent)
         self.email = self.email or other.email
+        stamps = dict(self.stamps)
         for name, theirs in other.stamps.items():
-            if theirs > self.stamps.get(name, _NEVER):
-                self.stamps[name] = theirs
+            if theirs > stamps.get(name, _NEVER):
+                stamps[name] = theirs
                 if name == "current_cart_id":
                     self.cart = other.cart
+        self.stamps = stamps
         self.lists = {**other.lists, **self.lists}
         self.rules = {**other.rules, **self.rules}
         self.inputs = {**other.inputs, **self.inputs}
@@ -132,9 +143,12 @@ class Profile:
     def to_json(self) -> dict[str, Json]:
         """Compact: attributes that came in one body share one stamp."""
         versions: dict[Stamp, int] = {}
-        attributes = {
-            name: versions.setdefault(stamp, len(versions)) for name, stamp in self.stamps.items()
-        }
+        attributes: dict[str, int] = {}
+        number, before = 0, None
+        for name, own in self.stamps.items():
+            if own is not before:
+                number, before = versions.setdefault(own, len(versions)), own
+            attributes[name] = number
         data: dict[str, Json] = {
             "sent": self.sent,
             "email": self.email,
@@ -150,7 +164,7 @@ class Profile:
             "older": self.older,
             "due": self.due,
         }
-        return {name: value for name, value in data.items() if value}
+        return dict(compress(data.items(), data.values()))
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any] | None) -> Profile:
@@ -173,14 +187,22 @@ class Profile:
         )
 
 
-def known(who: Who, view: View) -> Profile:
-    """What is known of somebody, to be changed and kept."""
-    return seen(who, view).copy()
+def known(source: str, who: Who, view: View) -> Profile:
+    """What is known of somebody, to be changed and kept from entry `source` on."""
+    ref = person_ref(who)
+    profile = view.read(ref, _parsed)
+    # What the entry itself has taught is its own already: nobody behind it has seen that yet.
+    own = view.last(ref) == source and view.get(ref) is profile
+    return profile if own else profile.copy()
 
 
 def seen(who: Who, view: View) -> Profile:
     """What is known of somebody, to be looked at only."""
-    return view.read(person_ref(who), Profile.from_json)
+    return view.read(person_ref(who), _parsed)
+
+
+def _parsed(data: Json) -> Profile:
+    return Profile.from_json(data) if data else _STRANGER
 
 
 def keep(source: str, who: Who, profile: Profile, view: View) -> None:
@@ -188,4 +210,6 @@ def keep(source: str, who: Who, profile: Profile, view: View) -> None:
     view.keep(source, person_ref(who), profile)
 
 
+_STRANGER = Profile()
 _NEVER: Stamp = (-1, 0.0, 0.0, "")
+_ANYTHING: Stamp = (1, 0.0, 0.0, "")

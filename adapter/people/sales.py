@@ -6,7 +6,7 @@ began as, and per order what was told of it. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from adapter.model import CanonicalEvent, Entry, Json, Operation, Ref
@@ -28,14 +28,15 @@ CART_ATTRIBUTES = frozenset(
 )
 
 
-def references(entry: Entry) -> Iterator[Ref]:
+def references(entry: Entry) -> list[Ref]:
     """What must be known before the functions here can be asked about an entry."""
     delivery, tokens = entry.delivery, entry.person.tokens
-    yield from _marks(entry)
+    found = _marks(entry)
     if "checkout" in tokens:
-        yield ref_of(LINK, delivery, tokens["checkout"])
+        found.append(ref_of(LINK, delivery, tokens["checkout"]))
     if entry.order is not None:
-        yield ref_of(TOLD, delivery, entry.order)
+        found.append(ref_of(TOLD, delivery, entry.order))
+    return found
 
 
 def with_link(entry: Entry, view: View) -> Entry:
@@ -77,7 +78,7 @@ def cleared(entry: Entry, cart: str | None, view: View) -> Mapping[str, Json] | 
         return None
     if view.get(_mark(entry, "cart", token)) is not None:
         return None
-    at = min((event.timestamp for event in entry.events), default=entry.person.as_of)
+    at = min([event.timestamp for event in entry.events], default=entry.person.as_of)
     return {
         "current_cart_value": 0,
         "current_cart_updated_at": at,
@@ -93,10 +94,10 @@ def learn(entry: Entry, view: View) -> None:
             view.learn(entry.id, ref, entry.order)
 
 
-def _marks(entry: Entry) -> Iterator[Ref]:
+def _marks(entry: Entry) -> list[Ref]:
     """Where it is kept that the cart or checkout of an entry became an order."""
     tokens = entry.person.tokens
-    yield from (_mark(entry, kind, tokens[kind]) for kind in _TOKENS if kind in tokens)
+    return [_mark(entry, kind, tokens[kind]) for kind in _TOKENS if kind in tokens]
 
 
 def _mark(entry: Entry, kind: str, token: str) -> Ref:
@@ -116,7 +117,7 @@ def untold(entry: Entry, event: CanonicalEvent, view: View, now: int, *, sold: b
     if event.name == _COMPLETED and _CANCELED in told:
         return CANCELED_BEFORE
     if name not in told:
-        view.learn(entry.id, ref, {**told, name: now})
+        view.keep(entry.id, ref, {**told, name: now})
     elif told[name] < now - HISTORY_SECONDS:
         return TOLD_BEFORE
     return None

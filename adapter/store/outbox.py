@@ -340,23 +340,24 @@ def _key(entry: Entry, event: CanonicalEvent) -> list[str]:
 
 _delivery, _person, _event = reader(Delivery), reader(Person), reader(CanonicalEvent)
 _action, _ledger, _operation = reader(Action), reader(OrderMoney), reader(Operation)
-_PARTS = (b"p", b"a", b"l", b"q")
+_NOBODY = Person()
 
 
 def _entry(id_: str, fields: Mapping[bytes, bytes]) -> Entry:
-    person, action, ledger, operation = map(fields.get, _PARTS)
+    part = fields.get
+    person, action, ledger, operation = part(b"p"), part(b"a"), part(b"l"), part(b"q")
     events: list[CanonicalEvent] = []
-    while (text := fields.get(b"e%d" % len(events))) is not None:
+    while (text := part(b"e%d" % len(events))) is not None:
         events.append(_event(text))
     return Entry(
-        id=id_,
-        size=sum(map(len, fields.values())),
-        delivery=_delivery(fields[b"d"]),
-        person=_person(person) if person else Person(),
-        events=tuple(events),
-        order=fields[b"o"].decode() or None,
-        action=_action(action) if action else None,
-        ledger=_ledger(ledger) if ledger else None,
-        kept=fields.get(b"k", b"").decode(),
-        operation=_operation(operation) if operation else None,
+        id_,
+        _delivery(fields[b"d"]),
+        _person(person) if person else _NOBODY,
+        tuple(events),
+        fields[b"o"].decode() or None,
+        sum(map(len, fields.values())),
+        _action(action) if action else None,
+        _ledger(ledger) if ledger else None,
+        part(b"k", b"").decode(),
+        _operation(operation) if operation else None,
     )

@@ -124,6 +124,12 @@ class Worker(GeventWorker):  # type: ignore[misc]
         # In the order in which they began to wait.
         self._peers: dict[Peer, None] = {}
 
+    def init_process(self) -> None:
+        # Settings change no more, and every request asks for some thirty of them: here they are
+        # found without gunicorn's search for them.
+        self.cfg.__dict__.update({name: each.get() for name, each in self.cfg.settings.items()})
+        super().init_process()
+
     def handle(self, listener: Any, client: socket.socket, addr: Any) -> None:
         peer = Peer(client, self.cfg.keepalive)
         self._peers[peer] = None

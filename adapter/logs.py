@@ -24,6 +24,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, TextIO
@@ -139,19 +140,26 @@ class TextFormatter(logging.Formatter):
 
 def fields(record: logging.LogRecord) -> dict[str, Any]:
     """What a record says, in the order of the line. Our own names win over those of `extra`."""
-    at = datetime.fromtimestamp(record.created, tz=UTC).isoformat(timespec="milliseconds")
+    second, fraction = divmod(record.created, 1)
     data: dict[str, Any] = {
-        "time": at.replace("+00:00", "Z"),
+        "time": f"{_second(second)}.{int(fraction * 1000):03}Z",
         "level": record.levelname,
         "logger": record.name,
         "event": _event(record),
     }
     if record.exc_info and record.exc_info[1] is not None:
         data["error"] = describe(record.exc_info[1])
-    for name, value in record.__dict__.items():
+    own = record.__dict__
+    for name in own:
         if name not in _OWN:
-            data.setdefault(name, value)
+            data.setdefault(name, own[name])
     return data
+
+
+@lru_cache(maxsize=1)
+def _second(second: float) -> str:
+    """Many lines are of the same one."""
+    return datetime.fromtimestamp(second, tz=UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def describe(error: BaseException) -> dict[str, Any]:
@@ -181,6 +189,8 @@ def _event(record: logging.LogRecord) -> str:
     ours = record.name == "adapter" or record.name.startswith("adapter.")
     if not ours:
         return str(record.msg).partition("\n")[0]
+    if not record.args:
+        return str(record.msg)
     try:
         return record.getMessage()
     except (TypeError, ValueError):  # arguments that do not fit: still a line, without them
@@ -199,7 +209,7 @@ def _plain(value: object) -> str:
 
 
 # One encoder for all: json.dumps with options of its own makes another at every call.
-_encode = json.JSONEncoder(default=_plain, skipkeys=True).encode
+_encode = json.JSONEncoder(default=_plain, skipkeys=True, check_circular=False).encode
 
 
 def _unhandled(

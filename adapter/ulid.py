@@ -22,11 +22,10 @@ _ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 
 def event_ulid(platform: str, shop: str, name: str, key: str) -> str:
     """The ULID of the event `name` (canonical) with the business key `key` of one shop."""
-    digest = hashlib.sha256()
-    for text in (platform, shop, name, key):
-        raw = text.encode("utf-8", "surrogatepass")
-        digest.update(b"%d:%b" % (len(raw), raw))  # the length keeps "ab" + "c" from "a" + "bc"
-    chance = int.from_bytes(digest.digest()[:10])
+    raws = [text.encode("utf-8", "surrogatepass") for text in (platform, shop, name, key)]
+    # The length keeps "ab" + "c" from "a" + "bc".
+    what = b"".join([b"%d:%b" % (len(raw), raw) for raw in raws])
+    chance = int.from_bytes(hashlib.sha256(what).digest()[:10])
     return _TIME + "".join([_PAIRS[chance >> shift & 1023] for shift in _SHIFTS])
 
 

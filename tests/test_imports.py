@@ -80,6 +80,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "flask": ("web/", "sandbox/", "app.py"),
     "gevent": ("patience.py", "sandbox/"),
     "gunicorn": ("patience.py", "web/"),
+    "hiredis": ("store/connection.py",),
     "prometheus_client": ("web/",),
     "isal": ("store/",),
     "itsdangerous": ("web/",),

@@ -6,10 +6,9 @@ import ssl
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Literal
 
+from hiredis import pack_command
 from redis import BlockingConnectionPool, Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as NoConnectionError
@@ -54,13 +53,17 @@ def connect(url: str, role: Literal["web", "worker"], *, max_connections: int = 
     return Redis(connection_pool=pool)
 
 
-@contextmanager
-def store_errors() -> Iterator[None]:
+class store_errors:  # noqa: N801 - it is used like a function
     """Turn everything that Redis can do to us into StoreError."""
-    try:
-        yield
-    except (RedisError, OSError) as error:
-        raise StoreError(f"Redis: {type(error).__name__}") from error
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, RedisError | OSError):
+            raise StoreError(f"Redis: {type(error).__name__}") from error
 
 
 class Line:
@@ -172,7 +175,8 @@ class Line:
             self._connection = self._make(**self._options)
             self._connection.connect()
         connection = self._connection
-        packed = b"".join(part for each in calls for part in connection.pack_command(*each.command))
+        # What redis would do for it as well, behind looking for other types and for blanks.
+        packed = b"".join([pack_command(each.command) for each in calls])  # type: ignore[arg-type]
         connection.send_packed_command([packed], check_health=False)
         answers: list[tuple[Any, RedisError | None]] = []
         for _ in calls:

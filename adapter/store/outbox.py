@@ -146,7 +146,7 @@ class Outbox:
             delivery.id,
             rq_now(),
             mapped.reason or "",
-            dump(delivery.to_json()),
+            dump(delivery),
             dump(mapped.person.to_json()) if mapped.person is not None else "",
             mapped.order or "",
             squeeze(raw),
@@ -175,7 +175,7 @@ class Outbox:
         if mapped.ledger is not None:
             arguments += ["=l", dump(mapped.ledger.to_json())]
         for event in mapped.events:
-            arguments += [refs.business_key(delivery, event.name, event.key), dump(event.to_json())]
+            arguments += [refs.business_key(delivery, event.name, event.key), dump(event)]
         with store_errors():
             outcome, events = self._scripts.call("accept", *arguments)
         return Accepted(outcome.decode(), events)

@@ -8,7 +8,6 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-_PRINTABLE = re.compile(r"[\x20-\x7e]*")
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOSTNAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[-+]\d\d:?\d\d)")
@@ -65,7 +64,7 @@ def text(value: str, limit: int) -> str:
     """Printable ASCII of at most `limit` characters."""
     if len(value) > limit:
         raise ValueError(f"longer than {limit} characters")
-    if not _PRINTABLE.fullmatch(value):
+    if not (value.isascii() and value.isprintable()):
         raise ValueError("not printable ASCII")
     return value
 

@@ -122,9 +122,13 @@ def _drain(office: Office, claim: Claim, keeper: _Keeper, tally: Tally) -> None:
         return
     until = time.monotonic() + TURN_SECONDS
     ahead: Future[_Batch] | None = None
-    with ThreadPoolExecutor(1, thread_name_prefix="prepare") as preparing:
+    behind: Future[int | None] | None = None
+    unsettled: Mapping[Ref, Json] = {}
+    with ThreadPoolExecutor(2, thread_name_prefix="beside") as beside:
         while True:
             if office.stop.is_set():
+                if behind is not None:
+                    behind.result()
                 outbox.release(claim)
                 return
             # One by one finds what kills the worker; what the destination breaks on shows itself
@@ -132,34 +136,39 @@ def _drain(office: Office, claim: Claim, keeper: _Keeper, tally: Tally) -> None:
             single = caution > 0 and failures < FAILURES_BEFORE_HALVING
             most = 1 if single else MOST_ENTRIES
             batch = ahead.result() if ahead else _prepare(office, courier, reader, most, {})
-            # While this batch is on its way the next one is made ready, as if it had arrived.
-            known = batch.resolution.taught
+            # While this batch is on its way the one before it is settled, and the next one is made
+            # ready as if both had arrived.
+            known = {**unsettled, **batch.resolution.taught}
             ahead = None
             if reader.more and not single:
-                ahead = preparing.submit(_prepare, office, courier, reader, most, known)
+                ahead = beside.submit(_prepare, office, courier, reader, most, known)
             keeper.begin_batch()
             report = courier.deliver(batch.parcel, failures=failures)
+            if behind is not None and behind.result() is None:
+                return
+            behind, unsettled = None, {}
             _measure(tally, batch.entries, report)
             work = _settlement(office, batch, report)
             if report.trouble is not None and not _moved(work, report):
                 _wait(office, claim, report.trouble, failures)
                 return
             over = time.monotonic() > until
-            left = outbox.settle(claim, work, hand_over=over and report.trouble is None)
-            if left is None:
-                _log.warning("lease lost, nothing written", extra={"workspace": office.workspace})
-                return
-            _tell(office, batch.entries, report, left)
-            if report.trouble is not None:
-                _wait(office, claim, report.trouble, 0)
-                return
-            if left == 0 or over:
-                return
-            if ahead and report.dead and _is_mistaken(office, ahead.result(), batch, work):
-                ahead = None
-                reader.rewind()
-            if not batch.entries:
-                reader.rewind()
+            if ahead and not (report.trouble or report.dead or over):
+                behind = beside.submit(_settle, office, claim, batch, report, work)
+                unsettled = batch.resolution.taught
+            else:
+                hand_over = over and report.trouble is None
+                left = _settle(office, claim, batch, report, work, hand_over=hand_over)
+                if left is not None and report.trouble is not None:
+                    _wait(office, claim, report.trouble, 0)
+                    return
+                if not left or over:
+                    return
+                if ahead and report.dead and _is_mistaken(office, ahead.result(), batch, work):
+                    ahead = None
+                    reader.rewind()
+                if not batch.entries:
+                    reader.rewind()
             caution, failures = caution - len(batch.entries), 0
 
 
@@ -197,6 +206,35 @@ def _remembered(
         found = office.outbox.owners(wanted)
         memory.update((ref, found.get(ref)) for ref in wanted)
     return memory
+
+
+def _settle(
+    office: Office,
+    claim: Claim,
+    batch: _Batch,
+    report: Report,
+    work: Settlement,
+    *,
+    hand_over: bool = False,
+) -> int | None:
+    """Write down what became of a batch; how many entries are left, None where the lease is lost
+    and nothing was written."""
+    left = office.outbox.settle(claim, work, hand_over=hand_over)
+    if left is None:
+        _log.warning("lease lost, nothing written", extra={"workspace": office.workspace})
+        return None
+    _log.info(
+        "flushed",
+        extra={
+            "workspace": office.workspace,
+            "entries": len(batch.entries),
+            "operations": len(report.taken),
+            "dead": len(report.dead),
+            "left": left,
+            **({"dry_run": True} if office.rehearsal else {}),
+        },
+    )
+    return left
 
 
 def _is_mistaken(office: Office, ahead: _Batch, batch: _Batch, work: Settlement) -> bool:
@@ -355,20 +393,6 @@ def _condemn(office: Office, claim: Claim) -> bool:
     if left is not None:
         _log.error("entry parked", extra={"entry": entry, "reason": reason})
     return bool(left)
-
-
-def _tell(office: Office, entries: Sequence[Entry], report: Report, left: int) -> None:
-    _log.info(
-        "flushed",
-        extra={
-            "workspace": office.workspace,
-            "entries": len(entries),
-            "operations": len(report.taken),
-            "dead": len(report.dead),
-            "left": left,
-            **({"dry_run": True} if office.rehearsal else {}),
-        },
-    )
 
 
 class _Reader:

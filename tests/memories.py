@@ -28,4 +28,4 @@ def remember(
 
 def remembered(redis: Redis, ref: Ref, *, secret: str = "") -> Any:
     """What is kept under a Ref; None where nothing is."""
-    return recall(redis, PREFIX, secret, [ref]).get(ref)
+    return recall(redis.mget, PREFIX, secret, [ref]).get(ref)

@@ -208,7 +208,7 @@ class Outbox:
     def owners(self, wanted: Iterable[Ref]) -> dict[Ref, Json]:
         """What is remembered of owners, carts and people, in one question, and what else is known
         of the same orders and tokens; what is unknown is left out."""
-        return recall(self._redis, self._scripts.prefix, self._secret, wanted)
+        return recall(self._scripts.texts, self._scripts.prefix, self._secret, wanted)
 
     def settle(self, claim: Claim, work: Settlement, *, hand_over: bool = False) -> int | None:
         """Write down what became of a batch; the entries still in the outbox are counted.

@@ -288,7 +288,7 @@ class People:
         return refs.memory(*ref, self._secret)
 
     def _read(self, wanted: Sequence[Ref]) -> dict[Ref, Json]:
-        return recall(self._redis, self._prefix, self._secret, wanted)
+        return recall(self._redis.mget, self._prefix, self._secret, wanted)
 
     def _values(self, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
         if not names:

@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
-
-from redis import Redis
 
 from adapter.compact import load
 from adapter.model import Json, Ref
 from adapter.store import refs, things
 from adapter.store.connection import store_errors
 
+Texts = Callable[[Sequence[str]], Any]
+"""Says what stands under names, in their order; None where nothing does."""
 
-def recall(redis: Redis, prefix: str, secret: str, wanted: Iterable[Ref]) -> dict[Ref, Json]:
+
+def recall(texts: Texts, prefix: str, secret: str, wanted: Iterable[Ref]) -> dict[Ref, Json]:
     """What is kept under each; what is unknown is left out. Raises StoreError."""
-    places = [(ref, *things.place(ref)) for ref in wanted]
-    records = list(dict.fromkeys(record for _, record, _ in places))
-    if not records:
+    asked: dict[Ref, list[tuple[Ref, str | None]]] = {}
+    for ref in wanted:
+        record, part = things.place(ref)
+        asked.setdefault(record, []).append((ref, part))
+    if not asked:
         return {}
-    names = [prefix + refs.memory(*record, secret) for record in records]
+    names = [prefix + refs.memory(*record, secret) for record in asked]
     with store_errors():
-        texts: Any = redis.mget(names)
-    found = {
-        record: load(text) for record, text in zip(records, texts, strict=True) if text is not None
-    }
-    values = (
-        (ref, value if part is None else value.get(part))
-        for ref, record, part in places
-        if (value := found.get(record)) is not None
-    )
-    return {ref: value for ref, value in values if value is not None}
+        answers = texts(names)
+    found: dict[Ref, Json] = {}
+    for parts, text in zip(asked.values(), answers, strict=True):
+        if text is None:
+            continue
+        value = load(text)
+        for ref, part in parts:
+            fact = value if part is None else value.get(part)
+            if fact is not None:
+                found[ref] = fact
+    return found

@@ -72,6 +72,10 @@ class Scripts:
             self._redis.script_load(script.script)
             return self._line.call("EVALSHA", *arguments)
 
+    def texts(self, names: Sequence[str]) -> Any:
+        """What stands under names, in their order."""
+        return self._line.call("MGET", *names)
+
     def memory(self) -> Memory:
         """What Redis says of its memory."""
         told = _FIGURES.findall(self._line.call("INFO", "memory"))

@@ -85,6 +85,6 @@ def test_the_parts_are_read_in_one_question(redis: Redis) -> None:
     remember(redis, PERSON, {"sent": AT})
     asked = [CHECKOUT_SOLD, LINK, CHECKOUT, PERSON, ORDER]
     before = redis.info("commandstats").get("cmdstat_mget", {}).get("calls", 0)
-    found = recall(redis, PREFIX, "", asked)
+    found = recall(redis.mget, PREFIX, "", asked)
     assert found == {CHECKOUT: {}, CHECKOUT_SOLD: "1001", PERSON: {"sent": AT}}
     assert redis.info("commandstats")["cmdstat_mget"]["calls"] == before + 1

@@ -40,7 +40,7 @@ def run(*, quick: bool) -> Result:
     with ExitStack() as stack:
         where = stack.enter_context(place())
         webs = {
-            name: stack.enter_context(where.web(f"web-{number}", app))
+            name: stack.enter_context(where.web(f"web-{number}", app, **_environ(name)))
             for number, (name, app) in enumerate(RECEIVERS.items())
         }
         names = list(RECEIVERS)
@@ -56,6 +56,11 @@ def run(*, quick: bool) -> Result:
                 paced[name].append(_round(where, *webs[name], paced_seconds, SMALL, PACE).load)
         _add_paced(result, paced)
     return result
+
+
+def _environ(name: str) -> dict[str, str]:
+    """The naive receiver has gunicorn's gevent worker as it is, not ours."""
+    return {"GUNICORN_CMD_ARGS": "--worker-class gevent"} if name == NAIVE else {}
 
 
 class _Round:

@@ -57,7 +57,9 @@ def records(learned: Mapping[Ref, Json], known: Mapping[Ref, Json]) -> dict[Ref,
         whole, part = place(ref)
         if part is None:
             found[ref] = value
-        elif whole not in found:
-            facts = ((name, learned.get(one, known.get(one))) for name, one in parts(whole))
+            continue
+        if whole not in found:
+            facts = ((name, known.get(one)) for name, one in parts(whole))
             found[whole] = {name: fact for name, fact in facts if fact is not None}
+        found[whole][part] = value
     return found

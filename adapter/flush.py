@@ -144,8 +144,10 @@ def _drain(office: Office, claim: Claim, keeper: _Keeper, tally: Tally) -> None:
                 ahead = beside.submit(_prepare, office, courier, reader, most, known)
             keeper.begin_batch()
             report = courier.deliver(batch.parcel, failures=failures)
-            if behind is not None and behind.result() is None:
-                return
+            if behind is not None:
+                left = behind.result()
+                if left is None or (left == 0 and not batch.entries):
+                    return
             behind, unsettled = None, {}
             _measure(tally, batch.entries, report)
             work = _settlement(office, batch, report)

@@ -56,7 +56,9 @@ def redis(redis_url: str) -> Iterator[Redis]:
 def outbox(redis_url: str) -> Iterator[Outbox]:
     """The outbox of the workspace `default`, with room for 20 threads."""
     client = connect(redis_url, "worker", max_connections=20)
-    yield Outbox(client, "default", flush_job("default"))
+    box = Outbox(client, "default", flush_job("default"))
+    yield box
+    box.close()
     client.connection_pool.disconnect()
 
 

@@ -180,6 +180,10 @@ class Outbox:
             outcome, events = self._scripts.call("accept", *arguments)
         return Accepted(outcome.decode(), events)
 
+    def close(self) -> None:
+        """Close its connection; the next call makes another."""
+        self._scripts.close()
+
     def claim(self, job_id: str, token: str) -> Claim | None:
         """Take the lease that names the job; None when another flush has or had it."""
         with store_errors():

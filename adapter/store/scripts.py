@@ -62,6 +62,10 @@ class Scripts:
             text += bodies if name in _ABOUT_BODIES else ""
             self._scripts[name] = redis.register_script(text + path.read_text())
 
+    def close(self) -> None:
+        """Close the line; the next call makes another."""
+        self._line.close()
+
     def call(self, name: str, *args: str | bytes | int) -> Any:
         """Run a script; one round trip, two when the server has forgotten the script."""
         script = self._scripts[name]

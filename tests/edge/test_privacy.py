@@ -164,7 +164,7 @@ def test_who_asks_is_told_what_is_held(floor: Floor) -> None:
     assert all(name in told for name in names_of(ada)), "all that is held of her"
     assert not any(name in told for name in names_of(bob)), "nothing of anybody else"
     places = {one["where"].split(":")[0].split()[0] for one in report["held"]}
-    assert {"person", "owner", "key", "parked"} <= places
+    assert {"person", "thing", "key", "parked"} <= places
     assert "report written" in floor.worker.said
     assert not any(name in floor.worker.said for name in names_of(ada)), "no name in the log"
     assert floor.sandbox.find(id=ada.id) == before

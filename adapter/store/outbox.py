@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import secrets
 import time
@@ -162,6 +163,7 @@ class Outbox:
             topics.MOST,
             kept,
             parked,
+            f"{random.getrandbits(40):x}",
         ]
         product = mapped.catalog
         if product is None:

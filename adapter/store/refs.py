@@ -3,7 +3,7 @@
 | name | kind | holds | lives |
 |-|-|-|-|
 | `outbox` | stream | d delivery, p person, o order, l ledger, a action, e0.., q, k | till settled |
-| `kept` | stream | d delivery, w outcome, r reason, o order, x told before, b body | 72 h * |
+| `kept` | stream | d delivery, w outcome, c call, r reason, o order, x told, b body | 72 h * |
 | `journal` | stream | j what became of a batch (zlib of JSON), see `account` | 72 h * |
 | `parked` | stream | d delivery, r reason, k, b body; p, o, e0.. | until replayed, dropped |
 | `dead` | stream | r record: operation, reason, deliveries; b0.. bodies | until replayed, dropped |

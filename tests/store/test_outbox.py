@@ -952,6 +952,28 @@ def losing(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     return armed.set
 
 
+@pytest.mark.parametrize(
+    ("asked", "answer"),
+    [
+        (mapped("d1", person(), event("1001"), event("1002")), Accepted("accepted", 2)),
+        (mapped("d1", person()), Accepted("accepted", 0)),
+        (Mapped("ignored", delivery("d1"), "test order"), Accepted("ignored", 0)),
+        (Mapped("parked", delivery("d1"), "unknown topic"), Accepted("parked", 0)),
+    ],
+)
+def test_a_delivery_whose_answer_is_lost_is_no_duplicate(
+    outbox: Outbox, redis: Redis, losing: Callable[[], None], asked: Mapped, answer: Accepted
+) -> None:
+    fill(outbox, "0")
+    losing()
+    assert outbox.accept(asked, b"{}") == answer
+    assert counts(redis)[answer.outcome] == 1 + (answer.outcome == "accepted")
+    assert "duplicate" not in counts(redis)
+    before = dump(redis, but=(COUNTS,))
+    assert outbox.accept(asked, b"{}") == Accepted("duplicate", 0), "another call is one"
+    assert dump(redis, but=(COUNTS,)) == before
+
+
 def test_a_claim_whose_answer_is_lost_is_still_one_claim(
     outbox: Outbox, redis: Redis, losing: Callable[[], None]
 ) -> None:

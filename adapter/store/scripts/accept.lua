@@ -7,14 +7,27 @@
 --          13 seconds that is remembered, 14 names of properties left out (JSON list or ""),
 --          15 platform, shop and topic, 16 when it came (Unix), 17 how many of 15 are told apart,
 --          18 of a replay its id in `kept`, else "", 19 of a parked one its id in `parked`, else "",
---          20 product ref or ""; with one: record, its as_of, seconds that it is remembered;
+--          20 a name for this call, the same when a client that lost the answer asks again,
+--          21 product ref or ""; with one: record, its as_of, seconds that it is remembered;
 --          then (business key ref, event) pairs; ("=a", action) is what it asks for,
 --          ("=l", ledger) what it tells of an order's money
--- Answers {outcome, events appended}. A second call of the same delivery writes only its count; a
--- replay that is parked again changes nothing, nor does one of what is parked no more ("gone").
+-- Answers {outcome, events appended}. A second call of the same delivery writes only its count, and
+-- the same call once more nothing at all: it hears what became of it. A replay that is parked again
+-- changes nothing, nor does one of what is parked no more ("gone").
 local prefix, counts = KEYS[1], KEYS[1] .. 'counts'
 local outcome, delivery = ARGV[1], ARGV[3]
 local replay, parked = ARGV[18] ~= '', ARGV[19]
+
+-- How many events this very call has appended already, by the place that its id leads to.
+local function appended_by_this_call(place)
+  local kept = place and redis.call('XRANGE', prefix .. 'kept', place, place)[1]
+  for i = 1, kept and #kept[2] or 0, 2 do
+    if kept[2][i] == 'c' then
+      local call, number = string.match(kept[2][i + 1], '^(%S+) (%d+)$')
+      return call == ARGV[20] and tonumber(number)
+    end
+  end
+end
 
 if replay then
   if parked ~= '' and not redis.call('XRANGE', prefix .. 'parked', parked, parked)[1] then
@@ -25,7 +38,12 @@ if replay then
   end
   redis.call('HINCRBY', counts, 'replayed', 1)
 else
-  if redis.call('EXISTS', prefix .. ARGV[2]) == 1 then
+  local place = redis.call('GET', prefix .. ARGV[2])
+  if place then
+    local number = appended_by_this_call(place)
+    if number then
+      return {outcome, number}
+    end
     redis.call('HINCRBY', counts, 'duplicate', 1)
     return {'duplicate', 0}
   end
@@ -41,11 +59,11 @@ end
 -- Its events, less those that another delivery has told already.
 local entry = {'d', ARGV[6], 'p', ARGV[7], 'o', ARGV[8]}
 local appended, asks, told = 0, false, {}
-local first = 21
-if ARGV[20] ~= '' then
-  first = 24
+local first = 22
+if ARGV[21] ~= '' then
+  first = 25
   if outcome == 'accepted' then
-    remember_product(prefix, ARGV[20], ARGV[21], ARGV[22], ARGV[23])
+    remember_product(prefix, ARGV[21], ARGV[22], ARGV[23], ARGV[24])
   end
 end
 for i = first, #ARGV, 2 do
@@ -73,7 +91,7 @@ if parked ~= '' then
   redis.call('XDEL', prefix .. 'kept', id)
 end
 if not replay or not redis.call('XRANGE', prefix .. 'kept', id, id)[1] then
-  local kept = {'d', ARGV[6], 'w', outcome}
+  local kept = {'d', ARGV[6], 'w', outcome, 'c', ARGV[20] .. ' ' .. appended}
   local function note(name, value)
     if value ~= '' then
       kept[#kept + 1], kept[#kept + 2] = name, value

@@ -176,12 +176,11 @@ def _drain(office: Office, claim: Claim, keeper: _Keeper, tally: Tally) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """Entries, what they come to, that as bytes, and what was remembered before them."""
+    """Entries, what they come to, and that as bytes."""
 
     entries: Sequence[Entry]
     resolution: Resolution
     parcel: Parcel
-    memory: Mapping[Ref, Json]
 
 
 def _prepare(
@@ -193,7 +192,7 @@ def _prepare(
     resolution = resolve(entries, memory, now=int(time.time()), policy=office.policy)
     parcel = courier.encode(resolution.operations)
     reader.learn(len(parcel.items), parcel.data_bytes)
-    return _Batch(entries, resolution, parcel, memory)
+    return _Batch(entries, resolution, parcel)
 
 
 def _remembered(
@@ -286,7 +285,6 @@ def _settlement(office: Office, batch: _Batch, report: Report) -> Settlement:
         waits=resolution.waits,
         owners=resolution.owners,
         memory=_learned(resolution, by_id, refused),
-        known=batch.memory,
         dropped=[(entry, event) for entry, event, _ in dropped],
         counts=counts,
         skipped=tuple(resolution.skipped),

@@ -122,7 +122,7 @@ def references(
         if tombstones:
             found.update(whom.tombstones_of(entry))
             found.update(map(whom.tombstone, who))
-        _add_people(who, known, found)
+        _add_people(who, known, found, tombstones=tombstones)
     return found - known.keys()
 
 
@@ -138,8 +138,11 @@ def _add_things(entry: Entry, found: set[Ref]) -> None:
         found.update(catalog.references(event))
 
 
-def _add_people(ahead: list[Who], known: Mapping[Ref, Json], found: set[Ref]) -> None:
-    """The records of people, and of those that these records name."""
+def _add_people(
+    ahead: list[Who], known: Mapping[Ref, Json], found: set[Ref], *, tombstones: bool
+) -> None:
+    """The records of people, and of those that these records name; where there are `tombstones`,
+    whether they lead to somebody who was erased."""
     while ahead:
         ref = person_ref(ahead.pop())
         if ref in found:
@@ -148,6 +151,8 @@ def _add_people(ahead: list[Who], known: Mapping[Ref, Json], found: set[Ref]) ->
         if record := known.get(ref):
             if target := record.get("to"):
                 ahead.append((target[0], target[1]))
+                if tombstones:
+                    found.add(whom.tombstone(ahead[-1]))
             if email := record.get("email"):
                 ahead.append(("email", email))
 

@@ -77,7 +77,7 @@ class Holdings:
             for key, value in self.values(strings):
                 if not needles.may_be_in(value):
                     continue
-                if (found := _holding(key, value, needles)) is not None:
+                if (found := judged(key, value, needles)) is not None:
                     yield found
 
     def of_shop(self, platform: str, shop: str) -> Iterator[Holding]:
@@ -249,7 +249,7 @@ def _in_body(needles: Needles, body: bytes, delivery: Mapping[str, Json]) -> boo
     return needles.in_value(found, topic.partition("/")[0].rstrip("s").lower())
 
 
-def _holding(key: str, value: bytes, needles: Needles) -> Holding | None:
+def judged(key: str, value: bytes, needles: Needles) -> Holding | None:
     """A record that names somebody looked for: the whole, or what is left of somebody else's."""
     kind = key.partition(":")[0]
     record = _decoded(value)

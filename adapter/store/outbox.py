@@ -90,10 +90,10 @@ class Settlement:
     `done` are entries that are finished, dead and skipped ones included; `skipped` are ids of those
     that came to nothing: their events may come again, from a body that names somebody. `condemned`
     are ids of entries with the reason why they are parked. `owners` and `memory` are to be
-    remembered, beside what is `known` of the same things already. `dropped` are events that came to
-    nothing though their entry did not: they give their keys back. `forgotten` are ids of entries
-    whose body names somebody who was erased. `answered` says that the destination took or refused
-    something, which ends a row of failures. `account` is what the journal is to say of all this.
+    remembered. `dropped` are events that came to nothing though their entry did not: they give
+    their keys back. `forgotten` are ids of entries whose body names somebody who was erased.
+    `answered` says that the destination took or refused something, which ends a row of failures.
+    `account` is what the journal is to say of all this.
     """
 
     done: Sequence[Entry] = ()
@@ -103,7 +103,6 @@ class Settlement:
     waits: Sequence[tuple[str, Ref]] = ()
     owners: Mapping[Ref, Owner] = field(default_factory=dict)
     memory: Mapping[Ref, Json] = field(default_factory=dict)
-    known: Mapping[Ref, Json] = field(default_factory=dict)
     dropped: Sequence[tuple[Entry, CanonicalEvent]] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
     errands: Sequence[Errand] = ()
@@ -212,8 +211,8 @@ class Outbox:
         return found[0][0].decode() if found else None
 
     def owners(self, wanted: Iterable[Ref]) -> dict[Ref, Json]:
-        """What is remembered of owners, carts and people, in one question, and what else is known
-        of the same orders and tokens; what is unknown is left out."""
+        """What is remembered of owners, carts and people, in one question; what is unknown is left
+        out."""
         return recall(self._scripts.texts, self._scripts.prefix, self._secret, wanted)
 
     def settle(self, claim: Claim, work: Settlement, *, hand_over: bool = False) -> int | None:
@@ -265,10 +264,14 @@ class Outbox:
         return left if settled else None
 
     def _memory(self, work: Settlement) -> list[str | bytes | int]:
-        """Names, values and lifetimes of what is to be remembered, one behind the other."""
-        triples: list[str | bytes | int] = []
-        for ref, value in things.records({**work.owners, **work.memory}, work.known).items():
+        """Names, values and lifetimes of what is to be remembered, one behind the other, and before
+        them how many of them stand for themselves; the rest are parts of records."""
+        others, parts = things.records({**work.owners, **work.memory})
+        triples: list[str | bytes | int] = [len(others)]
+        for ref, value in others.items():
             triples += (self._name(ref), dump(value), refs.seconds(ref[0]))
+        for thing, new in parts.items():
+            triples += (refs.thing(*thing), dump(new), refs.OWNER_SECONDS)
         return triples
 
     def _name(self, ref: Ref) -> str:

@@ -340,9 +340,7 @@ class _Walk:
 def _asked(ref: Ref) -> dict[str, Ref]:
     """What is kept about a thing, by kind."""
     kind, platform, shop, value = ref
-    found = {things.OWNER: ref, whom.TOMBSTONE: whom.tombstone_of(*ref)}
-    if kind in things.KINDS:
-        found.update(things.parts(ref))
+    found = {whom.TOMBSTONE: whom.tombstone_of(*ref), **dict(things.parts(ref))}
     if kind == "cart":
         found["cart_lines"] = ("cart_lines", platform, shop, value)
     return found

@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from importlib.resources import files
 from itertools import islice
@@ -29,7 +29,7 @@ from adapter.deeds import ERASING, Errand
 from adapter.model import Json
 from adapter.store import hashing, refs
 from adapter.store.connection import store_errors
-from adapter.store.holdings import Holding, Holdings, things_of
+from adapter.store.holdings import Holding, Holdings, judged, things_of
 from adapter.store.kept import unsqueeze
 from adapter.store.needles import Needles
 from adapter.whom import TOMBSTONE_SECONDS
@@ -42,6 +42,9 @@ MOST_HELD = 1_000
 
 HANDFUL = 200
 """Removals that are sent at once."""
+
+Judge = Callable[[str, bytes], Holding | None]
+"""What is to be removed of a key, by what stands there now."""
 
 _log = logging.getLogger(__name__)
 
@@ -113,7 +116,10 @@ class Purger:
                 first, ids=tuple(found.ids), orders=tuple(found.orders), tokens=tuple(found.tokens)
             )
         )
-        self._remove(one for one in self._holdings.of(found) if not _is_left_to_do(one))
+        self._remove(
+            (one for one in self._holdings.of(found) if not _is_left_to_do(one)),
+            lambda key, value: judged(key, value, found),
+        )
         self._done(errands)
 
     def _belongings(self, needles: Needles) -> tuple[Needles, set[tuple[str, str, str]]]:
@@ -158,8 +164,8 @@ class Purger:
         for key, contacts in self._holdings.owners():
             (here if within in key else elsewhere).update(self._holdings.suffixes(contacts))
         only = here - elsewhere
-        self._remove(self._people_of(only, alone=self._is_alone(errand)))
-        self._remove(self._holdings.of_shop(errand.platform, errand.shop))
+        self._remove(self._people_of(only, alone=self._is_alone(errand)), Holding)
+        self._remove(self._holdings.of_shop(errand.platform, errand.shop), Holding)
         for name in ("seen", "topics"):
             fields: Any = self._redis.hkeys(self._prefix + name)
             about = f" {errand.platform} {errand.shop} ".encode()
@@ -183,13 +189,19 @@ class Purger:
             if alone or name.partition(":")[2] in only
         )
 
-    def _remove(self, held: Iterable[Holding]) -> None:
-        """In handfuls: the walk goes on while what it found is removed."""
+    def _remove(self, held: Iterable[Holding], judge: Judge) -> None:
+        """In handfuls: the walk goes on while what it found is removed. What was changed since it
+        was read is judged anew."""
         walk = iter(held)
         while some := list(islice(walk, HANDFUL)):
-            self._remove_some(some)
+            while some:
+                changed = self._remove_some(some)
+                found = self._holdings.values(changed)
+                some = [one for key, value in found if (one := judge(key, value)) is not None]
 
-    def _remove_some(self, some: Iterable[Holding]) -> None:
+    def _remove_some(self, some: Iterable[Holding]) -> list[str]:
+        """Keys that others have changed or removed since they were read are left, and named."""
+        careful: list[tuple[int, str]] = []
         pipe = self._redis.pipeline(transaction=False)
         for one in some:
             key = self._prefix + one.key
@@ -200,11 +212,13 @@ class Purger:
             elif one.value is not None and one.key.startswith("waiting:"):
                 pipe.lrem(key, 0, one.value)  # type: ignore[arg-type]
             elif one.value is not None:
+                careful.append((len(pipe), one.key))
                 self._unless_changed(keys=[key], args=[one.value, one.instead], client=pipe)
             else:
                 pipe.zrem(self._prefix + "waiting", one.key)
                 pipe.delete(key)
-        pipe.execute()
+        answers = pipe.execute()
+        return [key for place, key in careful if not answers[place]]
 
     def _report(self, errand: Errand) -> None:
         """What is held of a person, and where; the log says only that there is a report."""

@@ -4,15 +4,20 @@ while the other is on its way."""
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
-from builders import PLATFORM, SHOP, event, mapped, person
+from builders import AT, NAMELESS, PLATFORM, SHOP, event, mapped, person
 from memories import remember, remembered
 from redis import Redis
+from servers import naming
 
 from adapter import flush as module
+from adapter import whom
+from adapter.deeds import Errand
 from adapter.flush import Office
 from adapter.model import CanonicalEvent, Mapped, Ref
+from adapter.store.purge import Purger
 
 from .test_flush import CustomerIo, dead, office, order, sandbox, there, turn
 
@@ -66,4 +71,103 @@ def test_what_was_refused_is_not_told_by_the_batch_behind_it(
     assert [one["operation"]["id"] for one in dead(redis)] == ["no-ulid"]
     assert there.events() == ["1"]
     assert set(remembered(redis, TOLD)) == {"order_fulfilled"}
+    assert redis.xlen("adapter:default:outbox") == 0
+
+
+def test_a_cart_that_only_its_checkout_names_stays_sold(
+    office: Office, redis: Redis, there: CustomerIo
+) -> None:
+    now = int(time.time())
+    both = {"cart": "c1", "checkout": "k1"}
+    office.outbox.accept(mapped("d1", person("42", tokens=both)), b"{}")
+    office.outbox.accept(mapped("d2", person("42", tokens=both), order("1"), order="1"), b"{}")
+    turn(office, redis)
+    late = person("42", tokens={"checkout": "k1"}, as_of=now, attributes={"city": "Hull"})
+    office.outbox.accept(mapped("d3", late), b"{}")
+    turn(office, redis)
+    assert remembered(redis, ("sold", PLATFORM, SHOP, "cart:c1")) == "1"
+    added = event("c1:x", "added_to_cart", at=now, cart_id="c1", order_id="c1", items=[])
+    office.outbox.accept(mapped("d4", person("42", tokens={"cart": "c1"}), added), b"{}")
+    turn(office, redis)
+    assert there.events() == ["1"]
+
+
+# What is erased meanwhile
+
+EMAIL = "ada@example.com"
+
+
+def erase(redis: Redis) -> None:
+    purger = Purger(redis, "default")
+    purger.order(Errand("purge_person", "r", AT, PLATFORM, SHOP, ("42",), (EMAIL,)))
+    purger.run()
+
+
+@pytest.mark.parametrize("owner", [{"id": "7", "email": EMAIL}, {"email": EMAIL}])
+def test_what_is_erased_while_a_batch_is_on_its_way_stays_so(
+    office: Office,
+    redis: Redis,
+    there: CustomerIo,
+    monkeypatch: pytest.MonkeyPatch,
+    owner: dict[str, str],
+) -> None:
+    remember(redis, ORDER, owner)
+    office.outbox.accept(mapped("d1", NAMELESS, shipped(), order="1"), b"{}")
+    send = office.transport.send
+
+    def purged(request: Any, **more: Any) -> Any:
+        erase(redis)
+        return send(request, **more)
+
+    monkeypatch.setattr(office.transport, "send", purged)
+    turn(office, redis)
+    assert there.events() == ["1"]
+    assert naming(redis, EMAIL) == []
+    assert set(remembered(redis, TOLD)) == {"order_fulfilled"}
+
+
+def test_what_a_batch_changes_while_it_is_erased_is_looked_at_again(
+    office: Office, redis: Redis, there: CustomerIo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remember(redis, ORDER, {"id": "7", "email": EMAIL})
+    office.outbox.accept(mapped("d1", NAMELESS, shipped(), order="1"), b"{}")
+    remove, walked = Purger._remove_some, list[int]()
+
+    def late(purger: Purger, some: Any) -> Any:
+        some = list(some)
+        if not walked:
+            turn(office, redis)
+        walked.append(len(some))
+        return remove(purger, some)
+
+    monkeypatch.setattr(Purger, "_remove_some", late)
+    erase(redis)
+    assert walked == [1, 1]
+    assert naming(redis, EMAIL) == []
+    assert remembered(redis, ORDER) == {"id": "7"}
+    assert set(remembered(redis, TOLD)) == {"order_fulfilled"}
+
+
+def test_things_of_kinds_that_a_shop_names_itself_are_erased(
+    office: Office, redis: Redis, there: CustomerIo
+) -> None:
+    office.outbox.accept(mapped("d1", person("42", tokens={"draft": "of-a-phone-call"})), b"{}")
+    turn(office, redis)
+    assert remembered(redis, ("draft", PLATFORM, SHOP, "of-a-phone-call")) == {"id": "42"}
+    erase(redis)
+    assert naming(redis, "of-a-phone-call") == []
+
+
+def test_a_body_without_a_name_of_somebody_erased_is_skipped(
+    office: Office, redis: Redis, there: CustomerIo
+) -> None:
+    """Their order knows them by an address; it is their id that was erased."""
+    remember(redis, ORDER, {"email": EMAIL})
+    remember(redis, ("person", "", "", f"email:{EMAIL}"), {"to": ["id", "42"]})
+    remember(redis, ("person", "", "", "id:42"), {"sent": AT})
+    for mark in (whom.tombstone(("id", "42")), whom.tombstone(("any", ""))):
+        remember(redis, mark, 1)
+    office.outbox.accept(mapped("d1", NAMELESS, shipped(), order="1"), b"{}")
+    turn(office, redis)
+    assert there.requests() == []
     assert redis.xlen("adapter:default:outbox") == 0

@@ -934,6 +934,30 @@ def test_without_redis_every_step_says_so() -> None:
             step()
 
 
+# --- what is remembered of things
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b'{"told":{"a":1789394734}}', {"told": {"a": 1789394734}, "owner": ADA}),
+        (b'{"owner":{"id":"7"},"told":{}}', {"owner": ADA, "told": {}}),
+        (b'{"owner":{},"x":{"y":[1.5]}}', {"owner": ADA, "x": {"y": [1.5]}}),
+        ('{"cart":"caf\u00e9/\u2603\\n"}'.encode(), {"cart": "caf\u00e9/\u2603\n", "owner": ADA}),
+        (b"no JSON", {"owner": ADA}),
+        (b'"a text"', {"owner": ADA}),
+    ],
+)
+def test_what_is_learned_goes_into_the_record_that_is_there(
+    outbox: Outbox, redis: Redis, before: bytes, after: Any
+) -> None:
+    redis.set(OWNER, before, ex=1000)
+    fill(outbox, "1")
+    outbox.settle(claim(outbox, redis), Settlement(done=all_of(outbox), owners={ORDER: ADA}))
+    assert json.loads(redis.get(OWNER)) == after
+    assert redis.ttl(OWNER) > 399 * 86400
+
+
 # --- an answer that gets lost: the client asks again, and it is as if it had asked once
 
 

@@ -15,7 +15,8 @@
 --   counts    {name, n}
 --   hand_over true: leave the lease to a new job, so that other work gets its turn
 -- 6 what is to be told of this batch later, see store/journal.py
--- then (ref, value, seconds) triples: what is to be remembered; 0: for good
+-- 7 how many of what is to be remembered stand for themselves, then (ref, value, seconds) triples,
+-- 0: for good. Those behind are parts (JSON) of the records of things
 -- Answers {settled, entries still in the outbox}.
 local prefix = KEYS[1]
 local lease, outbox = prefix .. 'lease', prefix .. 'outbox'
@@ -28,11 +29,25 @@ if redis.call('GET', lease) ~= 'run:' .. ARGV[1] then
 end
 local work = cjson.decode(ARGV[4])
 
-for i = 7, #ARGV, 3 do
+local parts = 8 + 3 * tonumber(ARGV[7])
+for i = 8, parts - 1, 3 do
   if ARGV[i + 2] == '0' then
     redis.call('SET', prefix .. ARGV[i], ARGV[i + 1])
   else
     redis.call('SETEX', prefix .. ARGV[i], ARGV[i + 2], ARGV[i + 1])
+  end
+end
+for i = parts, #ARGV, 3 do
+  local name, new, seconds = prefix .. ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  if not redis.call('SET', name, new, 'NX', 'EX', seconds) then
+    local is_json, record = pcall(cjson.decode, redis.call('GET', name))
+    if is_json and type(record) == 'table' then
+      for part, value in pairs(cjson.decode(new)) do
+        record[part] = value
+      end
+      new = cjson.encode(record)
+    end
+    redis.call('SETEX', name, seconds, new)
   end
 end
 for _, item in ipairs(work.dead) do

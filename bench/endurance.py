@@ -52,7 +52,7 @@ def run(*, quick: bool, warm_up: int = WARM_UP, total: int = 0) -> Result:
         what = f"{name}: after {total:,} beside after {warm_up:,}"
         result.goals.append(Goal(what, growth, GOAL_GROWTH, True, lambda ratio: f"{ratio:.2f}x"))
     table.notes.append(
-        "the worker's caches, of 8,192 names and the like, fill with the first ten thousand"
+        "the worker's caches, of 4,096 names and the like, fill with the first ten thousand"
     )
     result.tables.append(table)
     return result

@@ -92,7 +92,7 @@ def thing(kind: str, platform: str, shop: str, value: str) -> str:
     return f"thing:{kind}:{platform}:{shop}:{_short(value)}"
 
 
-@lru_cache(maxsize=1 << 13)
+@lru_cache(maxsize=1 << 12)  # those of two batches: asked for, then written
 def memory(kind: str, platform: str, shop: str, value: str, secret: str = "") -> str:
     """Where is kept what is remembered under a Ref of the resolver: of a thing, a person."""
     if kind == "person":

@@ -85,10 +85,16 @@ class Resolution:
 
     @property
     def taught(self) -> dict[Ref, Json]:
-        """All that memory will hold once the whole batch is finished."""
+        """All that memory will hold once the batch is finished, but for what waits: that is learned
+        when it comes again, and nothing behind it before."""
+        waiting = {id_ for id_, _ in self.waits}
         found: dict[Ref, Json] = dict(self.owners)
+        stopped: set[Ref] = set()
         for lesson in self.lessons:
-            found[lesson.ref] = lesson.value
+            if lesson.source in waiting:
+                stopped.add(lesson.ref)
+            elif lesson.ref not in stopped:
+                found[lesson.ref] = lesson.value
         return found
 
 

@@ -16,7 +16,7 @@ from adapter import flush as module
 from adapter import whom
 from adapter.deeds import Errand
 from adapter.flush import Office
-from adapter.model import CanonicalEvent, Mapped, Ref
+from adapter.model import CanonicalEvent, Mapped, Person, Ref
 from adapter.store.purge import Purger
 
 from .test_flush import CustomerIo, dead, office, order, sandbox, there, turn
@@ -90,6 +90,17 @@ def test_a_cart_that_only_its_checkout_names_stays_sold(
     office.outbox.accept(mapped("d4", person("42", tokens={"cart": "c1"}), added), b"{}")
     turn(office, redis)
     assert there.events() == ["1"]
+
+
+def test_what_waits_is_not_taken_for_remembered(
+    office: Office, redis: Redis, there: CustomerIo
+) -> None:
+    both = {"cart": "c1", "checkout": "k1"}
+    waits = mapped("d1", Person(as_of=AT, tokens=both), event("k1", "checkout_started"))
+    office.outbox.accept(waits, b"{}")
+    office.outbox.accept(mapped("d2", Person(as_of=AT, tokens=both)), b"{}")
+    turn(office, redis)
+    assert remembered(redis, LINK) == "c1"
 
 
 # What is erased meanwhile

@@ -28,6 +28,7 @@ from adapter.errors import Misconfigured, RetryLater, SendError, StoreError
 from adapter.mapping.names import Names
 from adapter.model import Entry, Json, Operation, Ref
 from adapter.people import sales
+from adapter.people.memory import firm
 from adapter.resolver import (
     CART_LINES,
     MOST_READS,
@@ -138,7 +139,8 @@ def _drain(office: Office, claim: Claim, keeper: _Keeper, tally: Tally) -> None:
             batch = ahead.result() if ahead else _prepare(office, courier, reader, most, {})
             # While this batch is on its way the one before it is settled, and the next one is made
             # ready as if both had arrived.
-            known = {**unsettled, **batch.resolution.taught}
+            taught = batch.resolution.taught
+            known = {**unsettled, **taught}
             ahead = None
             if reader.more and not single:
                 ahead = beside.submit(_prepare, office, courier, reader, most, known)
@@ -157,7 +159,7 @@ def _drain(office: Office, claim: Claim, keeper: _Keeper, tally: Tally) -> None:
             over = time.monotonic() > until
             if ahead and not (report.trouble or report.dead or over):
                 behind = beside.submit(_settle, office, claim, batch, report, work)
-                unsettled = batch.resolution.taught
+                unsettled = taught
             else:
                 hand_over = over and report.trouble is None
                 left = _settle(office, claim, batch, report, work, hand_over=hand_over)
@@ -334,14 +336,11 @@ def _learned(
     Neither is it remembered as told what was `refused`: a replay is to tell it.
     """
     carts = {entry.id for entry, one in refused if one.name == CART_EVENT}
-    learned: dict[Ref, Json] = {}
-    stopped: set[Ref] = set()
-    for lesson in resolution.lessons:
-        source, ref = lesson.source, lesson.ref
-        if source not in finished:
-            stopped.add(ref)
-        elif ref not in stopped and not (ref[0] == CART_LINES and source in carts):
-            learned[ref] = lesson.value
+    learned = {
+        lesson.ref: lesson.value
+        for lesson in firm(resolution.lessons, lambda source: source not in finished)
+        if not (lesson.ref[0] == CART_LINES and lesson.source in carts)
+    }
     for entry, one in refused:
         sales.take_back(entry, one, learned)
     return learned

@@ -17,7 +17,7 @@ from adapter.mapping.rules import Rules
 from adapter.model import CanonicalEvent, Entry, Json, Operation, Product, Ref, Who
 from adapter.people import identity, sales
 from adapter.people.identity import Contacts, IdentifyBy, Identity
-from adapter.people.memory import SINCE, Lesson, View, person_ref, ref_of
+from adapter.people.memory import SINCE, Lesson, View, firm, person_ref, ref_of
 from adapter.people.picture import Picture, blank, figures
 from adapter.people.profile import keep, known
 from adapter.people.profile import seen as profile_of
@@ -89,12 +89,8 @@ class Resolution:
         when it comes again, and nothing behind it before."""
         waiting = {id_ for id_, _ in self.waits}
         found: dict[Ref, Json] = dict(self.owners)
-        stopped: set[Ref] = set()
-        for lesson in self.lessons:
-            if lesson.source in waiting:
-                stopped.add(lesson.ref)
-            elif lesson.ref not in stopped:
-                found[lesson.ref] = lesson.value
+        for lesson in firm(self.lessons, waiting.__contains__):
+            found[lesson.ref] = lesson.value
         return found
 
 

@@ -12,7 +12,7 @@ catalog); `person` is of a person: platform and shop are blank there, the value 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import NoneType
 from typing import Any, Protocol, TypeVar, cast
@@ -29,6 +29,17 @@ class Lesson:
     source: str
     ref: Ref
     value: Json
+
+
+def firm(lessons: Iterable[Lesson], is_held: Callable[[str], bool]) -> Iterator[Lesson]:
+    """Those that may be remembered while the entries that `is_held` tells of are not finished: of
+    each thing what was taught before the first of them."""
+    stopped: set[Ref] = set()
+    for lesson in lessons:
+        if is_held(lesson.source):
+            stopped.add(lesson.ref)
+        elif lesson.ref not in stopped:
+            yield lesson
 
 
 class Kept(Protocol):

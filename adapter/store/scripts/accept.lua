@@ -20,7 +20,7 @@ local replay, parked = ARGV[18] ~= '', ARGV[19]
 
 -- How many events this very call has appended already, by the place that its id leads to.
 local function appended_by_this_call(place)
-  local kept = place and redis.call('XRANGE', prefix .. 'kept', place, place)[1]
+  local kept = redis.call('XRANGE', prefix .. 'kept', place, place)[1]
   for i = 1, kept and #kept[2] or 0, 2 do
     if kept[2][i] == 'c' then
       local call, number = string.match(kept[2][i + 1], '^(%S+) (%d+)$')

@@ -13,7 +13,6 @@ import re
 import runpy
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -30,6 +29,7 @@ from typing import Any
 import pytest
 import yaml
 from flask import Flask
+from ports import free_port
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
@@ -457,12 +457,6 @@ def test_a_store_waits_for_no_machine_to_start() -> None:
     assert service["processes"] == ["web"]
     assert service["auto_stop_machines"] is service["auto_start_machines"] is False
     assert service["force_https"] is True
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def run(argv: Sequence[str], environ: Mapping[str, str]) -> int:

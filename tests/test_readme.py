@@ -6,13 +6,13 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ports import free_port
 
 ROOT = Path(__file__).parent.parent
 # What these tests themselves are part of, and would call without end.
@@ -49,7 +49,7 @@ def environ() -> dict[str, str]:
     kept["PATH"] = os.pathsep.join(
         part for part in kept["PATH"].split(os.pathsep) if not part.startswith(str(ROOT))
     )
-    return {**kept, "PORT": str(_free_port())}
+    return {**kept, "PORT": str(free_port())}
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +129,7 @@ def test_make_run_once_ends_with_0(clone: Path, environ: dict[str, str]) -> None
     done = subprocess.run(
         ["make", "run", "ONCE=1"],
         cwd=clone,
-        env={**environ, "PORT": str(_free_port()), "ADAPTER_DATA_DIR": ".adapter-once"},
+        env={**environ, "PORT": str(free_port()), "ADAPTER_DATA_DIR": ".adapter-once"},
         capture_output=True,
         text=True,
         timeout=240,
@@ -137,9 +137,3 @@ def test_make_run_once_ends_with_0(clone: Path, environ: dict[str, str]) -> None
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "The story arrived whole" in done.stdout
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -10,7 +10,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import requests
+from ports import free_port
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -52,12 +52,6 @@ def until(condition: Callable[[], T], what: str, seconds: float = PATIENCE) -> T
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
         time.sleep(0.03)
     return found
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 # --- processes ----------------------------------------------------------------------------------
@@ -316,9 +310,11 @@ class Valkey:
             self._popen.send_signal(number)
 
     def _answers(self) -> bool:
+        assert self._popen is not None
+        assert self._popen.poll() is None, (self._home / "log").read_text()
         try:
             with self.client() as redis:
-                return bool(redis.ping())
+                return redis.info("server")["process_id"] == self._popen.pid
         except RedisError:
             return False
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from ports import free_port
 
 from .lab import (
     SCENES,
@@ -22,7 +23,6 @@ from .lab import (
     Web,
     Workspace,
     destination,
-    free_port,
     shop,
     until,
 )

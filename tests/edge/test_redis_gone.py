@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 import requests
+from ports import free_port
 
-from .lab import SCENES, Lab, Shopper, Valkey, Web, Workspace, destination, free_port, shop, until
+from .lab import SCENES, Lab, Shopper, Valkey, Web, Workspace, destination, shop, until
 
 IN_TIME = 1.5
 """Seconds. A store gives up after 5 and counts a failure, a 503 makes it try again."""

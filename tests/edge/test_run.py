@@ -14,10 +14,11 @@ from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
+from ports import free_port
 
 from adapter.settings import shipped
 
-from .lab import SCENES, Lab, Process, Shopper, Web, destination, free_port, until
+from .lab import SCENES, Lab, Process, Shopper, Web, destination, until
 
 WHOLE = "The story arrived whole: each event once, retries and all."
 

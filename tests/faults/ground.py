@@ -24,9 +24,9 @@ from edge.lab import (
     Web,
     Workspace,
     destination,
-    free_port,
     until,
 )
+from ports import free_port
 from redis import Redis
 from redis.exceptions import RedisError
 

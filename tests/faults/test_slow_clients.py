@@ -15,7 +15,8 @@ from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import pytest
-from edge.lab import FIXTURES, Lab, Process, Shopper, Valkey, Web, Webhook, free_port, until
+from edge.lab import FIXTURES, Lab, Process, Shopper, Valkey, Web, Webhook, until
+from ports import free_port
 
 from adapter import patience
 from adapter.processes import gunicorn

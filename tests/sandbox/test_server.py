@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -11,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 import requests
+from ports import free_port
 
 from adapter.sandbox import api
 from adapter.sandbox.server import running
@@ -84,9 +84,7 @@ def test_how_it_is_started(arguments: list[str]) -> None:
 
 
 def test_a_port_of_ones_choice_and_credentials() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     with running(port=port, site_id="s", api_key="k", region="eu") as url:
         assert url == f"http://127.0.0.1:{port}"
         answer = requests.get(f"{url}/api/v1/accounts/region", auth=("s", "k"), timeout=10)

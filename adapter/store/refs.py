@@ -38,6 +38,7 @@
 | `console:secret` | text | signs the console's sessions, with the password | for good |
 | `console:tries:<hash>` | text | failed log-ins of an address; of `all` of them | 15 min |
 | `console:said:<token>` | text | what somebody searched for | 12 h |
+| `console:over:<session>` | text | that somebody logged out | 12 h |
 
 Bodies are compressed in zlib's format. k is a place in `kept`, q the operation of a dead letter.
 * RETENTION_HOURS, and less where it comes to more than RETENTION_BYTES or Redis fills (see `room`).

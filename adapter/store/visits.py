@@ -5,6 +5,7 @@
 | `console:secret` | text | signs sessions, with the password | for good |
 | `console:tries:<address>` | text | failed log-ins of it; of `all` of them | 15 min |
 | `console:said:<token>` | text | what somebody searched for | 12 h |
+| `console:over:<session>` | text | that somebody logged out | 12 h |
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from adapter.store.connection import store_errors
 TRY_SECONDS = 15 * 60
 MOST_TRIES, MOST_TRIES_OF_ALL = 10, 300
 SAID_SECONDS = 12 * 3600
+SESSION_SECONDS = 12 * 3600
 
 _ALL = "all"
 
@@ -77,6 +79,16 @@ class Visits:
         with store_errors():
             found: Any = self._redis.get(f"{self._prefix}said:{token}")
         return None if found is None else found.decode()
+
+    def end(self, session: str) -> None:
+        """Somebody logged out: no copy of their cookie opens anything from here on."""
+        with store_errors():
+            self._redis.set(f"{self._prefix}over:{session}", 1, ex=SESSION_SECONDS)
+
+    def is_over(self, session: str) -> bool:
+        """Whether they logged out."""
+        with store_errors():
+            return bool(self._redis.exists(f"{self._prefix}over:{session}"))
 
     def _tries(self, address: str) -> str:
         if address != _ALL:

@@ -113,9 +113,18 @@ def test_a_right_password_forgets_the_wrong_ones(app: Flask) -> None:
         assert Visitor(app).log_in("wrong").status_code == 401
 
 
-def test_log_out(operator: Visitor) -> None:
+def test_log_out(operator: Visitor, make: MakeApp) -> None:
+    cookie = operator.client.get_cookie("adapter_console", path="/console")
+    assert cookie
+    copy, other = Visitor(make()), Visitor(make())
+    copy.client.set_cookie("adapter_console", cookie.value, path="/console")
+    assert other.log_in().status_code == 303
+    assert copy.get("/").status_code == 200
     assert operator.post("/logout").status_code == 303
     assert operator.get("/").status_code == 303
+    assert copy.get("/").status_code == 303, "a copy of the cookie opens nothing"
+    assert copy.log_in().status_code == 303, "but the password does"
+    assert copy.get("/").status_code == other.get("/").status_code == 200
 
 
 def test_another_password_ends_all_sessions(operator: Visitor, make: MakeApp) -> None:

@@ -634,6 +634,21 @@ def test_failures_add_up_until_something_is_settled(outbox: Outbox, redis: Redis
     assert redis.hget(PREFIX + "last_error", "reason") == b"answered 503"
 
 
+def test_trouble_is_over_once_nothing_is_left_that_has_it(outbox: Outbox, redis: Redis) -> None:
+    fill(outbox, "1")
+    found = claim(outbox, redis)
+    outbox.back_off(found, 60, "answered 401", paused=True)
+    assert outbox.sweep() == (1, 0)
+    assert redis.hget(PREFIX + "trouble", "paused") == b"1"
+    # Skipped, as its person was erased meanwhile: the destination was not asked.
+    redis.delete(LEASE)
+    work = Settlement(done=all_of(outbox), answered=False)
+    assert outbox.settle(claim(outbox, redis), work) == 0
+    assert redis.exists(PREFIX + "trouble")
+    assert outbox.sweep() == (0, 0)
+    assert not redis.exists(PREFIX + "trouble")
+
+
 def test_a_fault_of_ours_counts_as_a_death_and_not_as_a_failure(
     outbox: Outbox, redis: Redis
 ) -> None:

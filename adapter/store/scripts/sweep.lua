@@ -35,5 +35,8 @@ end
 local left = redis.call('XLEN', prefix .. 'outbox')
 if left > 0 then
   wake(prefix, ARGV[1])
+else
+  -- What could not be sent came to nothing in another way: erased, skipped.
+  redis.call('DEL', prefix .. 'trouble')
 end
 return {left, parked}

@@ -17,10 +17,9 @@ from urllib.parse import urlsplit
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.wrappers import Request, Response
 
-from adapter.store.visits import Visits
+from adapter.store.visits import SESSION_SECONDS, Visits
 
 COOKIE = "adapter_console"
-SESSION_SECONDS = 12 * 3600
 FIELD, HEADER = "csrf", "X-CSRF"
 STRANGERS_BYTES = 16 * 1024
 """Of what a form of somebody may hold who has not given the password: there is only the log-in."""
@@ -77,8 +76,11 @@ class Access:
         data = self._read(request.cookies.get(COOKIE, ""))
         if data is None:
             return Session.begun(known=not self.needs_password)
-        known = not self.needs_password or data.get("in") is True
-        return Session(str(data["s"]), str(data["t"]), known)
+        name = str(data["s"])
+        known = not self.needs_password or (
+            data.get("in") is True and not self._visits.is_over(name)
+        )
+        return Session(name, str(data["t"]), known)
 
     def logged_in(self, request: Request, password: str) -> Session | int:
         """A new session, or how many seconds the next try must wait: 0 for a wrong password."""
@@ -105,7 +107,9 @@ class Access:
             samesite="Lax",
         )
 
-    def end(self, response: Response, request: Request) -> None:
+    def end(self, response: Response, request: Request, session: Session) -> None:
+        """For good: a copy of the cookie opens nothing either."""
+        self._visits.end(session.name)
         response.delete_cookie(COOKIE, path=request.script_root or "/")
 
     def is_own(self, request: Request, session: Session) -> bool:

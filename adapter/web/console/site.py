@@ -160,7 +160,7 @@ def _log_in(app: Flask, access: Access) -> None:
     def logout() -> AnyResponse:
         audited("log-out")
         response = redirect(link_to("login"), 303)
-        access.end(response, request)
+        access.end(response, request, g.session)
         g.session_ended = True
         return response
 

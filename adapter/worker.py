@@ -14,12 +14,15 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from queue import SimpleQueue
 from types import FrameType
 
 from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker, get_current_job
 from rq.exceptions import StopRequested
+from rq.job import Job
 from rq.serializers import JSONSerializer
+from rq.worker import WorkerStatus
 
 from adapter.app import build_office, look_for_garbage_seldom, mappings_layers, worker_redis
 from adapter.errors import StoreError
@@ -53,6 +56,8 @@ END_SECONDS = 7.0
 
 _log = logging.getLogger(__name__)
 _offices: dict[str, Office] = {}
+# Not an Event: a signal interrupts the main thread anywhere, and an Event's lock may be its own.
+_told_to_stop: SimpleQueue[int] = SimpleQueue()
 
 
 def run_flush(workspace: str) -> None:
@@ -68,17 +73,34 @@ class _Worker(SimpleWorker):
     max_connection_wait_time = 5
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
-        end = threading.Timer(END_SECONDS, _end)
-        end.daemon = True
-        end.start()
-        for office in _offices.values():
-            office.stop.set()
+        _told_to_stop.put(signum)
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
+
+    def set_shutdown_requested_date(self) -> None:
+        """RQ asks Redis here, in a signal handler: for a connection whose lock may be held by what
+        the signal has interrupted."""
+
+    def dequeue_job_and_maintain_ttl(
+        self, timeout: int | None, max_idle_time: int | None = None
+    ) -> tuple[Job, Queue] | None:
+        """As RQ does it, but for a signal between its last look whether to stop and its waiting,
+        which was noticed only when the waiting was over."""
+        self._state = WorkerStatus.IDLE
+        if self._stop_requested:
+            raise StopRequested
+        return super().dequeue_job_and_maintain_ttl(timeout, max_idle_time)
 
 
 def _end() -> None:
-    """RQ takes its leave of a Redis that hangs for most of a minute. All that matters is settled
-    in single steps, so it can be left at any of them."""
+    """Stop all flushes once told so, and this process in any case.
+
+    RQ takes its leave of a Redis that hangs for most of a minute. All that matters is settled in
+    single steps, so it can be left at any of them.
+    """
+    _told_to_stop.get()
+    for office in _offices.values():
+        office.stop.set()
+    time.sleep(END_SECONDS)
     _log.warning("ended without a word from Redis")
     os._exit(0)
 
@@ -109,6 +131,7 @@ def run(settings: Settings) -> int:
         "purge": lambda: _purge(office),
         "room": lambda: _make_room(office, room),
         "alerts": lambda: _look_out(office, lookout),
+        "end": _end,
     }
     for name, watch in watches.items():
         threading.Thread(target=watch, name=name, daemon=True).start()

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import signal
 import threading
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from builders import event, mapped, person
 from redis import Redis
+from rq import Queue
+from rq.exceptions import StopRequested
+from rq.worker import WorkerStatus
 
 from adapter import worker
 from adapter.errors import StoreError
@@ -84,3 +89,47 @@ def test_a_full_redis_is_swept_though_it_takes_no_sign_of_life(
         redis.config_set("maxmemory", before)
     assert not redis.exists("adapter:default:mode")
     assert redis.llen("rq:queue:adapter") == 1
+
+
+class Gone:
+    """A connection that must not be asked: its lock may be held by what a signal interrupted."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"Redis was asked for {name} in a signal handler")
+
+
+@pytest.fixture
+def rq_worker(redis: Redis) -> Iterator[worker._Worker]:
+    found = worker._Worker([Queue("adapter", connection=redis)], connection=redis)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield found
+    for number, handler in before.items():
+        signal.signal(number, handler)
+    while not worker._told_to_stop.empty():
+        worker._told_to_stop.get()
+
+
+def test_a_signal_in_a_job_takes_no_lock_and_is_heard_before_the_next_wait(
+    rq_worker: worker._Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rq_worker._state = WorkerStatus.BUSY
+    monkeypatch.setattr(rq_worker, "connection", Gone())
+    rq_worker.request_stop(signal.SIGTERM, None)
+    assert worker._told_to_stop.get_nowait() == signal.SIGTERM
+    with pytest.raises(StopRequested):
+        rq_worker.dequeue_job_and_maintain_ttl(15)
+
+
+def test_a_signal_while_it_waits_ends_the_wait(rq_worker: worker._Worker) -> None:
+    rq_worker._state = WorkerStatus.IDLE
+    with pytest.raises(StopRequested):
+        rq_worker.request_stop(signal.SIGTERM, None)
+    assert not worker._told_to_stop.empty()
+
+
+def test_without_a_signal_it_takes_what_is_there(rq_worker: worker._Worker, redis: Redis) -> None:
+    (queue,) = rq_worker.queues
+    job = queue.enqueue(len, "abc")
+    found = rq_worker.dequeue_job_and_maintain_ttl(1)
+    assert found is not None
+    assert found[0].id == job.id

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -95,6 +96,20 @@ def parse(text: str, file: str, faults: list[Fault]) -> Node | None:
     Every fault found is appended to `faults`; what could be read is returned all the same, so that
     the caller can go on and report more.
     """
+    root, found = _read(text, file)
+    faults += found
+    return root
+
+
+@lru_cache(maxsize=128)
+def _read(text: str, file: str) -> tuple[Node | None, tuple[Fault, ...]]:
+    """The same text is asked for again and again: by a check for each directory that is laid over
+    it, by the console for each edit that is tried."""
+    faults: list[Fault] = []
+    return _root(text, file, faults), tuple(faults)
+
+
+def _root(text: str, file: str, faults: list[Fault]) -> Node | None:
     try:
         root = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:

@@ -62,7 +62,7 @@ WAIT_SECONDS = 24 * 3600
 TOKEN_WAIT_SECONDS = 72 * 3600
 MOST_UNDER_A_TOKEN = 20
 
-_LONGEST = 200
+LONGEST = 200
 _SECONDS = {
     "cart_lines": CART_SECONDS,
     "person": FOR_GOOD,
@@ -126,7 +126,7 @@ def waiting(thing_ref: str) -> str:
 
 def _short(value: str) -> str:
     """Keys come from outside and may be of any length."""
-    if len(value) <= _LONGEST:
+    if len(value) <= LONGEST:
         return value
     return _hash(value)
 

@@ -28,9 +28,11 @@ _WITHOUT_OOM = "#!lua flags=allow-oom\n"
 _REFUSED_WHEN_FULL = {"accept", "catalog"}
 _WAKING = {"accept", "requeue", "revive", "settle", "sweep"}
 _ABOUT_PRODUCTS = {"accept", "catalog"}
-_ABOUT_BODIES = {"settle", "sweep"}
-_SHARED = ("wake", "products", "bodies")
+_ABOUT_WAITING = {"settle", "sweep"}
+_SHARED = ("wake", "products", "bodies", "waiting")
 """What stands before others and is no step of its own."""
+
+_WAITING_FACTS = f"local OWNER_SECONDS, LONGEST = {refs.OWNER_SECONDS}, {refs.LONGEST}\n"
 
 
 _FIGURES = re.compile(rb"^(used_memory|maxmemory):(\d+)", re.MULTILINE)
@@ -50,7 +52,11 @@ class Scripts:
         folder = files("adapter.store") / "scripts"
         wake = _job_table(job, workspace) + (folder / "wake.lua").read_text()
         products = (folder / "products.lua").read_text()
-        bodies = (folder / "bodies.lua").read_text()
+        waiting = (
+            (folder / "bodies.lua").read_text()
+            + _WAITING_FACTS
+            + (folder / "waiting.lua").read_text()
+        )
         self._scripts = {}
         for path in folder.iterdir():
             name = path.name.removesuffix(".lua")
@@ -59,7 +65,7 @@ class Scripts:
             text = "" if name in _REFUSED_WHEN_FULL else _WITHOUT_OOM
             text += wake if name in _WAKING else ""
             text += products if name in _ABOUT_PRODUCTS else ""
-            text += bodies if name in _ABOUT_BODIES else ""
+            text += waiting if name in _ABOUT_WAITING else ""
             self._scripts[name] = redis.register_script(text + path.read_text())
 
     def close(self) -> None:

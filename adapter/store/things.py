@@ -8,6 +8,7 @@ instead of 1,536, and two fifths of the time to write them):
     sold    of a cart or a checkout: the order that it became
     cart    of a checkout: the cart that it began as
     told    of an order: {event: when it was told of it}
+    waits   of an order that named nobody: until when it waits for its person (by scripts alone)
 
 Only what was learned is written, into the record as it is by then: what a flush had read of the
 rest may have been erased meanwhile.

@@ -852,6 +852,81 @@ def test_who_waits_a_day_is_parked(outbox: Outbox, redis: Redis) -> None:
     assert outbox.sweep() == (0, 0)
 
 
+DAY = 24 * 3600
+CART = ("cart", PLATFORM, SHOP, "c1")
+CART_WAITING = f"{PREFIX}waiting:cart:{PLATFORM}:{SHOP}:c1"
+
+
+def put_aside(outbox: Outbox, redis: Redis, *sale_and_refund: str) -> None:
+    """A sale of nobody waits under its cart, its refund under the order, in this order."""
+    for what in sale_and_refund:
+        if what == "sale":
+            who = person(None, tokens={"cart": "c1"})
+            outbox.accept(mapped("d1", who, event("1001"), order="1001"), b"{}")
+        else:
+            outbox.accept(mapped("d9", NAMELESS, event("9", "order_refunded"), order="1001"), b"{}")
+        (entry,) = all_of(outbox)
+        work = Settlement(waits=[(entry.id, CART if what == "sale" else ORDER)])
+        assert outbox.settle(claim(outbox, redis), work) == 0
+
+
+def deadlines(redis: Redis) -> dict[str, float]:
+    """Seconds that each list still waits."""
+    found = redis.zrange(PREFIX + "waiting", 0, -1, withscores=True)
+    return {PREFIX + name.decode(): until - time.time() for name, until in found}
+
+
+@pytest.mark.parametrize("entries", [("sale", "refund"), ("refund", "sale")])
+def test_what_follows_a_sale_of_nobody_waits_as_long_as_it_does(
+    outbox: Outbox, redis: Redis, entries: tuple[str, str]
+) -> None:
+    put_aside(outbox, redis, *entries)
+    found = deadlines(redis)
+    assert found.keys() == {CART_WAITING, WAITING}
+    assert 3 * DAY - 60 < found[CART_WAITING] < found[WAITING] < 3 * DAY + 120
+
+
+@pytest.mark.parametrize("entries", [("sale", "refund"), ("refund", "sale")])
+def test_a_sale_that_came_to_nothing_is_nobodys_and_so_is_what_followed_it(
+    outbox: Outbox, redis: Redis, entries: tuple[str, str]
+) -> None:
+    put_aside(outbox, redis, *entries)
+    told = ("told", PLATFORM, SHOP, "1001")
+    remember(redis, told, {"order_edited": 5})
+    assert redis.exists(BUSINESS_KEY)
+    redis.zadd(PREFIX + "waiting", {CART_WAITING.removeprefix(PREFIX): time.time() - 1})
+    assert outbox.sweep() == (1, 0), "the refund goes on, nothing is parked"
+    assert deadlines(redis) == {}
+    assert not redis.exists(WAITING, CART_WAITING)
+    assert outbox.owners([ORDER, told]) == {ORDER: {}, told: {"order_edited": 5}}
+    assert redis.ttl(OWNER) > 300 * DAY
+    assert counts(redis)["ignored:no_person"] == 1
+    assert not redis.exists(BUSINESS_KEY), "a body that names somebody may tell it"
+    (refund,) = all_of(outbox)
+    resolution = resolve([refund], {ORDER: {}}, now=AT)
+    assert dict(resolution.skipped) == {refund.id: "no_person"}
+
+
+def test_a_sale_whose_owner_became_known_stays_theirs(outbox: Outbox, redis: Redis) -> None:
+    put_aside(outbox, redis, "sale", "refund")
+    remember(redis, ORDER, ADA)
+    redis.zadd(PREFIX + "waiting", {CART_WAITING.removeprefix(PREFIX): time.time() - 1})
+    assert outbox.sweep() == (1, 0)
+    assert outbox.owners([ORDER]) == {ORDER: ADA}
+
+
+def test_what_waits_for_an_order_of_a_very_long_id_waits_a_day(
+    outbox: Outbox, redis: Redis
+) -> None:
+    """Its name is a hash, which the scripts cannot make."""
+    number = "9" * 300
+    outbox.accept(mapped("d9", NAMELESS, event("9", "order_refunded"), order=number), b"{}")
+    (entry,) = all_of(outbox)
+    waits = [(entry.id, ("order", PLATFORM, SHOP, number))]
+    assert outbox.settle(claim(outbox, redis), Settlement(waits=waits)) == 0
+    assert [round(left / DAY) for left in deadlines(redis).values()] == [1]
+
+
 def test_a_clock_of_ours_that_jumps_gives_nobody_up(
     outbox: Outbox, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:

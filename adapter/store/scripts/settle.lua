@@ -79,8 +79,9 @@ end
 for _, item in ipairs(work.waits) do
   local found = redis.call('XRANGE', outbox, item[1], item[1])
   if found[1] then
+    local deadline = waits_until(prefix, item[2], tonumber(item[3]), found[1][2])
     redis.call('RPUSH', prefix .. item[2], cjson.encode(found[1][2]))
-    redis.call('ZADD', prefix .. 'waiting', 'GT', item[3], item[2])
+    redis.call('ZADD', prefix .. 'waiting', 'GT', deadline, item[2])
     redis.call('XDEL', outbox, item[1])
     if item[4] > 0 and redis.call('LLEN', prefix .. item[2]) > item[4] then
       redis.call('LPOP', prefix .. item[2])
@@ -94,11 +95,7 @@ for from = 1, #work.released, 500 do
   local refs = {unpack(work.released, from, math.min(from + 499, #work.released))}
   for i, score in ipairs(redis.call('ZMSCORE', prefix .. 'waiting', unpack(refs))) do
     if score then
-      redis.call('ZREM', prefix .. 'waiting', refs[i])
-      for _, fields in ipairs(redis.call('LRANGE', prefix .. refs[i], 0, -1)) do
-        redis.call('XADD', outbox, '*', unpack(cjson.decode(fields)))
-      end
-      redis.call('DEL', prefix .. refs[i])
+      let_go(prefix, refs[i])
     end
   end
 end

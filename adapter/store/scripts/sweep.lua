@@ -1,6 +1,7 @@
 -- What nobody else wakes: entries without a lease (a crash, a lost job, an ended backoff), and
 -- entries that have waited too long for their person: carts and checkouts of nobody come to
--- nothing, all others are parked.
+-- nothing, all others are parked. Where a sale comes to nothing, it is known to be nobody's, and so
+-- is what followed it.
 -- By the server's clock, which the deadlines are made from: ours may jump.
 -- KEYS[1] prefix; ARGV 1 now (ISO), 2 reason of the parked, 3 how many at the most
 -- Answers {entries in the outbox, entries parked}.
@@ -17,6 +18,7 @@ for _, ref in ipairs(over) do
   for _, fields in ipairs(redis.call('LRANGE', prefix .. ref, 0, -1)) do
     if comes_to_nothing then
       given_up = given_up + 1
+      is_nobodys(prefix, cjson.decode(fields))
     else
       park(prefix, reason, cjson.decode(fields))
       parked = parked + 1

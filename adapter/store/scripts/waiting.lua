@@ -1,0 +1,80 @@
+-- Shared by settle and sweep: what waits for its person.
+-- A sale that names nobody waits under a token of its own (72 h), what follows it (a refund, a
+-- parcel) under the order (24 h). Both wait for the same person, so the second no shorter than the
+-- first; and once the sale came to nothing it is known to be nobody's.
+-- OWNER_SECONDS and LONGEST are put before this text by scripts.py.
+
+-- What waits under a ref goes back to the outbox.
+local function let_go(prefix, ref)
+  redis.call('ZREM', prefix .. 'waiting', ref)
+  for _, fields in ipairs(redis.call('LRANGE', prefix .. ref, 0, -1)) do
+    redis.call('XADD', prefix .. 'outbox', '*', unpack(cjson.decode(fields)))
+  end
+  redis.call('DEL', prefix .. ref)
+end
+
+-- Of an entry: what its order is called in names, nil without one; its delivery; its events.
+local function facts_of(fields)
+  local order, delivery, events = '', nil, {}
+  for i = 1, #fields, 2 do
+    local name, value = fields[i], fields[i + 1]
+    if name == 'o' then
+      order = value
+    elseif name == 'd' then
+      delivery = cjson.decode(value)
+    elseif string.find(name, '^e%d') then
+      events[#events + 1] = value
+    end
+  end
+  if order ~= '' and #order <= LONGEST then
+    return 'order:' .. delivery.platform .. ':' .. delivery.shop .. ':' .. order, delivery, events
+  end
+end
+
+local function record_of(prefix, order)
+  local is_json, record = pcall(cjson.decode, redis.call('GET', prefix .. 'thing:' .. order) or '{}')
+  return is_json and type(record) == 'table' and record or {}
+end
+
+local function keep(prefix, order, record)
+  redis.call('SET', prefix .. 'thing:' .. order, cjson.encode(record), 'EX', OWNER_SECONDS)
+end
+
+-- Until when an entry waits under a ref: `deadline`, or as long as its sale does.
+local function waits_until(prefix, ref, deadline, fields)
+  local order = facts_of(fields)
+  if not order then
+    return deadline
+  end
+  local record = record_of(prefix, order)
+  if ref == 'waiting:' .. order then
+    return math.max(deadline, tonumber(record.waits) or 0)
+  end
+  -- A little longer than the sale, which takes along what waits for it.
+  record.waits = deadline + 60
+  keep(prefix, order, record)
+  redis.call('ZADD', prefix .. 'waiting', 'XX', 'GT', record.waits, 'waiting:' .. order)
+  return deadline
+end
+
+-- The sale of an entry came to nothing: its events may come again, from a body that names somebody.
+-- What follows it goes on, and is told so.
+local function is_nobodys(prefix, fields)
+  local order, delivery, events = facts_of(fields)
+  if not order then
+    return
+  end
+  for _, text in ipairs(events) do
+    local event = cjson.decode(text)
+    local key = delivery.platform .. ':' .. delivery.shop .. ':' .. event.name .. ':' .. event.key
+    if redis.call('GET', prefix .. 'key:' .. key) == delivery.id then
+      redis.call('DEL', prefix .. 'key:' .. key)
+    end
+  end
+  local record = record_of(prefix, order)
+  if not record.owner then
+    record.owner = {}
+    keep(prefix, order, record)
+  end
+  let_go(prefix, 'waiting:' .. order)
+end

@@ -1,7 +1,8 @@
 """What an overlay does to whole bodies: every fixture is mapped with it and without it.
 
 An expression that always finds the wrong thing (`revenue: customer.first_name`) holds no mistake
-that could be seen in it. That no order is mapped any more can be seen.
+that could be seen in it. That no order is mapped any more can be seen, and so can an optional value
+that is left out of every one.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ class _Effect:
 def warnings(
     sources: Sources, mappings: Mappings, base: Mappings, fixtures: Fixtures
 ) -> list[Fault]:
-    """Bodies that are parked, or most of a file's that are ignored, and were not without overlays.
+    """Bodies that are parked, or most of a file's that are ignored, and were not without overlays;
+    and optional values that never are what the contract asks for.
 
     Each is told at the value of the overlay that does it. `base` is what is overlaid.
     """
@@ -57,6 +59,8 @@ def _of_shop(
 ) -> Iterator[Fault]:
     totals: dict[str, int] = {}
     effects: dict[str, dict[tuple[str, str], _Effect]] = {}
+    unfit: dict[str, dict[str, _Effect]] = {}
+    fit: set[tuple[str, str]] = set()
     for topic in base.topics(platform):
         plan = base.plan(platform, topic)
         if plan is None or topic not in mappings.topics(platform):
@@ -68,6 +72,10 @@ def _of_shop(
             totals[plan.file] = totals.get(plan.file, 0) + 1
             mapped = mappings.apply(delivery, body)
             if mapped.outcome == "mapped":
+                fit.update((plan.file, path) for path in _values(mapped))
+                for each in mapped.left_out:
+                    alone = unfit.setdefault(plan.file, {})
+                    alone.setdefault(each.path, _Effect(each.problem)).topics.add(topic)
                 continue
             reason = mapped.reason or ""
             of_file = effects.setdefault(plan.file, {})
@@ -84,6 +92,37 @@ def _of_shop(
             if place is not None:
                 of_all = f"{effect.count} of {totals[file]} fixtures"
                 yield place.fault(f"with this, {of_all} become {outcome}: {effect.reason}")
+    for file, alone in unfit.items():
+        for path, effect in alone.items():
+            outline = files.of(min(effect.topics))
+            place = _value(sources, outline, path) if outline else None
+            if place is not None and (file, path) not in fit:
+                said = f"{path}: is left out of every fixture that has a value here"
+                yield place.fault(f"{said}: {effect.reason}")
+
+
+def _values(mapped: Mapped) -> Iterator[str]:
+    """The paths of what came through."""
+    for event in mapped.events:
+        yield from (f"{event.name}.{name}" for name in event.properties)
+    if mapped.person is not None:
+        yield from (f"person.attributes.{name}" for name in mapped.person.attributes)
+
+
+def _value(sources: Sources, outline: Outline, path: str) -> Node | None:
+    """The value of an overlay that is a property or an attribute, else where one declares it."""
+    first, _, name = path.partition(".")
+    role: tuple[str, ...]
+    declared: tuple[str, ...]
+    if first == "person":
+        _, _, name = name.partition("attributes.")
+        role, declared = ("person", "attributes", name), ("person", name)
+    else:
+        role, declared = ("events", first, "properties", name), ("events", first, name)
+    node = _get(outline.root, role)
+    if node is None:
+        return None
+    return next(_own(sources, node), None) or in_contract(sources, declared)
 
 
 def _path(mapped: Mapped) -> str:

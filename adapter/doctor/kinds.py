@@ -51,8 +51,8 @@ class Kind:
 _KINDS: Final = (
     Kind(
         "setting-wrong", "broken", "settings", "{problem}",
-        "Set it right in the environment of both web and worker, then start them again; README "
-        "lists every variable.",
+        "Set it right in the environment of both web and worker, then start them again; "
+        "docs/configuration.md lists every variable.",
     ),
     Kind(
         "dry-run", "warning", "settings",

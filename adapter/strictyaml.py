@@ -32,6 +32,7 @@ _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _COLON = re.compile(r":\s")
 _TIGHT = re.compile(r"\s*(?:- +)?[\w-]+:(?=\S)")
 _COMMENT = re.compile(r"\s#")
+_ODD_BLANK = re.compile(r"[\u00a0\u2000-\u200b\u202f\u3000]")
 MOST_VALUES = 200_000
 """A few lines of aliases could come to more than any memory holds."""
 
@@ -208,6 +209,11 @@ def _convert(
                 faults.append(key.fault("a key must be text"))
                 continue
             name = raw_key.value
+            if not raw_key.style and (odd := _ODD_BLANK.match(name)):
+                code = f"U+{ord(odd[0]):04X}"
+                problem = f"a blank that is none ({code}, as web pages have it): type it anew"
+                faults.append(key.fault(problem))
+                continue
             if name in values:
                 first = keys[name]
                 faults.append(key.fault(f"duplicate key '{name}', first on line {first.line}"))

@@ -247,6 +247,9 @@ def _field(key: Node, node: Node, faults: list[Fault], *, nested: bool) -> Field
     of = text.removeprefix(_LIST)
     known = [*TYPES, ITEM] if nested else list(TYPES)
     if of not in known or (of == ITEM and of == text):
-        faults.append(type_node.fault(f"{name}: no type '{text}'{did_you_mean(of, TYPES)}"))
+        hint = did_you_mean(of, TYPES)
+        if not hint and of != ITEM:
+            hint = f"; there are {', '.join(TYPES)}"
+        faults.append(type_node.fault(f"{name}: no type '{text}'{hint}"))
         return None
     return Field(name, of, of != text, text != type_node.value, about, source)  # type: ignore[arg-type]

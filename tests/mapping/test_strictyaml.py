@@ -20,6 +20,9 @@ MISTAKES: list[tuple[str, str]] = [
     ("a:\n\tb: c\n", "2:1: a tab: YAML is indented with blanks"),
     ("a: b\n\tc: d\n", "2:1: a tab: YAML is indented with blanks"),
     ("a:\n  b:\n  \tc: d\n", "3:3: a tab: YAML is indented with blanks"),
+    # blanks of web pages
+    ("a:\n\u00a0\u00a0b: c\n", "2:1: a blank that is none (U+00A0, as web pages have it): type it anew"),
+    ("a:\n  \u200bb: c\n", "2:3: a blank that is none (U+200B, as web pages have it): type it anew"),
     # indentation
     ("a:\n    b: c\n  d: e\n", "3:3: the indentation of this line is that of no line above"),
     ("a:\n  - b\n c: d\n", "3:2: the indentation of this line is that of no line above"),

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from adapter.cli.addresses import is_address
 from adapter.errors import SettingsError
 from adapter.settings import Settings
 
@@ -44,13 +45,14 @@ def send(
     known = load_profiles(mappings_layers(settings))
     if platform not in known:
         raise click.BadParameter(no_platform(platform, sorted(known)), param_hint="--platform")
-    if secret is None:
+    if not secret:
         secrets = settings.secrets.get(platform)
         if not secrets:
             name = f"{platform.upper()}_WEBHOOK_SECRET"
             raise SettingsError([f"No secret to sign with: give --secret or set {name}."])
         secret = secrets[0]
     target = _target(url, platform)
+    said = "nobody answers there ({}): does `adapter web` run, and is --to its address?"
     failed = 0
     with requests.Session() as session:
         for _ in range(count):
@@ -72,8 +74,13 @@ def send(
                 }
                 try:
                     answer = session.post(target, data=raw, headers=headers, timeout=10)
+                except requests.exceptions.InvalidHeader:
+                    raise click.ClickException(
+                        "--topic, --shop or --id: no header may hold that"
+                    ) from None
                 except requests.RequestException as error:
-                    raise click.ClickException(f"{target}: {type(error).__name__}") from None
+                    problem = said.format(type(error).__name__)
+                    raise click.ClickException(f"{target}: {problem}") from None
                 click.echo(f"{answer.status_code} {file} {answer.text.strip()}")
                 failed += not answer.ok
     if failed:
@@ -81,7 +88,10 @@ def send(
 
 
 def _target(url: str, platform: str) -> str:
-    """The webhook's address, of which the host alone is enough."""
+    """The webhook's address, of which the host alone is enough. Raises BadParameter."""
+    if not is_address(url):
+        problem = "expected an address such as http://127.0.0.1:8000"
+        raise click.BadParameter(problem, param_hint="--to")
     url = url.rstrip("/")
     return (
         url

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from adapter.cli import topictable
+from adapter.cli.addresses import is_address
 from adapter.cli.store import redis_url
 from adapter.cli.tables import terminal_width
 from adapter.errors import StoreError
@@ -68,7 +69,7 @@ def topics(as_json: bool, every: bool, url: str | None) -> None:
     from adapter.app import WORKSPACE, load_mappings, load_profiles, mappings_layers
     from adapter.platforms.profile import Subscribe
 
-    if url is not None and not re.fullmatch(r"https?://[^/\s?#]+(/[^\s?#]*)?", url):
+    if url is not None and not is_address(url):
         problem = "expected an address such as https://hooks.example.com"
         raise click.BadParameter(problem, param_hint="--url")
     settings = Settings.from_env(os.environ)

@@ -101,11 +101,17 @@ def test_send_in_vain(adapter: Adapter, web: Web) -> None:
         url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
         done = adapter("send", FILE, *ORDER, "--to", url, "--secret", SECRET)
     assert done.returncode == 1
-    assert "ConnectionError" in done.stderr
-    for to in ("127.0.0.1", "ftp://127.0.0.1", "nonsense"):
+    assert "nobody answers there (ConnectionError): does `adapter web` run" in done.stderr
+    for to in ("127.0.0.1:8000", "ftp://127.0.0.1", "nonsense"):
         done = adapter("send", FILE, *ORDER, "--to", to, "--secret", SECRET)
-        assert done.returncode in (1, 2)
-        assert done.stderr
+        assert done.returncode == 2
+        assert "--to: expected an address such as http://127.0.0.1:8000" in done.stderr
+    done = adapter("send", FILE, *ORDER, "--to", web.url, "--secret", SECRET, "--shop", "a\nb")
+    assert done.returncode == 1
+    assert "no header may hold that" in done.stderr
+    done = adapter("send", FILE, *ORDER, "--to", web.url, "--secret", "")
+    assert done.returncode == 2
+    assert "No secret to sign with" in done.stderr
     done = adapter("send", FILE, *ORDER, "--to", web.url)
     assert done.returncode == 2
     assert "SHOPIFY_WEBHOOK_SECRET" in done.stderr

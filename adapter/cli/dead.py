@@ -189,7 +189,16 @@ def _selected(
         one = letters.parked_one if parked else letters.dead_one
         named: dict[str, Any] = {each: one(each) for each in which.ids}
         if missing := [each for each, thing in named.items() if thing is None]:
-            raise click.ClickException("\n".join(_unknown(each, parked=parked) for each in missing))
+            other = letters.dead_one if parked else letters.parked_one
+            raise click.ClickException(
+                "\n".join(
+                    _unknown(each, parked=parked)
+                    if other(each) is None
+                    else f"{each} is {'dead' if parked else 'parked'}: "
+                    f"say it {'without' if parked else 'with'} --parked."
+                    for each in missing
+                )
+            )
     # What dies anew meanwhile is not to be met at the end of the same walk.
     which = changed(which, until=desk.now() if which.until is None else which.until)
 

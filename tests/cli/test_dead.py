@@ -216,3 +216,20 @@ def test_a_body_that_was_given_up(room: Backroom, ask: Ask) -> None:
     assert result.exit_code == 1
     assert "its body was given up (delivery d1): it can go out only as it is" in result.stderr
     assert ids(room) == [one]
+
+
+def test_what_lies_on_the_other_side_is_said(full: Backroom, ask: Ask) -> None:
+    """`dead list` shows both, so the id of the one is easily given for the other."""
+    found = read(ask("dead", "list", "--json"))
+    aside, letter = found["parked"]["items"][0]["id"], found["dead"]["items"][0]["id"]
+    for verb in ("replay", "drop"):
+        done = ask("dead", verb, aside)
+        assert (done.exit_code, done.stderr) == (
+            1,
+            f"Error: {aside} is parked: say it with --parked.\n",
+        )
+        done = ask("dead", verb, "--parked", letter)
+        assert (done.exit_code, done.stderr) == (
+            1,
+            f"Error: {letter} is dead: say it without --parked.\n",
+        )

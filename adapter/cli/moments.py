@@ -56,9 +56,21 @@ class Moment(click.ParamType[float]):
             self.fail(str(error), param, ctx)
 
 
+def _begun(ctx: click.Context, _param: Any, until: float | None) -> float | None:
+    """Refuses an end before the beginning, of which nothing could be found."""
+    since = ctx.params.get("since")
+    if since is not None and until is not None and until <= since:
+        raise click.BadParameter("it is not after --since", param_hint="--until")
+    return until
+
+
 def span(command: Any) -> Any:
     """The options --since and --until."""
     until = "Only before then; a bare date includes its day."
     since = "Only from then on: 2h, 3d, 2026-01-31, 2026-01-31T08:00 (UTC)."
-    command = click.option("--until", type=Moment(end=True), metavar="TIME", help=until)(command)
-    return click.option("--since", type=Moment(), metavar="TIME", help=since)(command)
+    end, begin = Moment(end=True), Moment()
+    command = click.option("--until", type=end, metavar="TIME", callback=_begun, help=until)(
+        command
+    )
+    # Eager, as --until is held against it.
+    return click.option("--since", type=begin, metavar="TIME", is_eager=True, help=since)(command)

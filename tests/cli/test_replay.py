@@ -125,6 +125,8 @@ def test_todays_mappings_may_park_what_was_taken(told: Backroom, ask: Ask, tmp_p
     ("arguments", "code", "said"),
     [
         ((), 2, "say which"),
+        (("--since", "2h", "--until", "3h"), 2, "--until: it is not after --since"),
+        (("--until", "3h", "--since", "2h"), 2, "--until: it is not after --since"),
         (("--id", "\udcff"), 1, "No body of a delivery ? is kept"),
         (("--parked", "--outcome", "ignored"), 2, "contradict each other"),
         (("--id", "nobody"), 1, "No body of a delivery nobody is kept"),

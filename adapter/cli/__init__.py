@@ -28,7 +28,7 @@ from adapter.cli import (
     status,
     topics,
 )
-from adapter.errors import AdapterError, MappingFileError, SettingsError
+from adapter.errors import AdapterError, MappingFileError, SettingsError, StoreError
 
 
 class _Group(click.Group):
@@ -44,6 +44,10 @@ class _Group(click.Group):
         except MappingFileError as error:
             for fault in error.faults:
                 click.echo(str(fault), err=True)
+            sys.exit(1)
+        except StoreError as error:
+            click.echo(str(error), err=True)
+            click.echo("`adapter doctor` says what is wrong, and how to mend it.", err=True)
             sys.exit(1)
         except AdapterError as error:
             click.echo(str(error), err=True)

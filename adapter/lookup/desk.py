@@ -142,6 +142,8 @@ def notes(desk: Desk, asked: Asked) -> list[str]:
     for kind, value in found.way:
         if kind == "email" and desk.settings.is_placeholder(value):
             said.append("the address is on PLACEHOLDER_EMAILS: it identifies nobody")
+    if not asked.known and found.way and found.way[-1][0] == "phone":
+        said.append("a phone leads to who was sent by it alone: ask by id or email for all others")
     if found.freed:
         said.append("the address was somebody's who has another one now; it is free")
     if found.erased:

@@ -106,7 +106,12 @@ def explain(
     found = reading.explain(delivery, body)
     if edited is not None:
         over = is_overlay(edited, shipped("mappings"))
-        other = _Reading((*layers, edited) if over else (edited,), settings)
+        # What is live already is held against what there would be without it.
+        below = tuple(layer for layer in layers if layer.resolve() != edited.resolve())
+        if over and len(below) < len(layers):
+            found, other = _Reading(below, settings).explain(delivery, body), reading
+        else:
+            other = _Reading((*layers, edited) if over else (edited,), settings)
         before, after = found.to_json(), other.explain(delivery, body).to_json()
         different = changes(before, after)
         if as_json:

@@ -594,6 +594,14 @@ def test_diff_with_a_whole_directory_that_says_the_same(adapter: Adapter) -> Non
     assert difference(adapter, shipped("mappings")) == "no difference\n"
 
 
+def test_diff_of_what_is_live_is_what_it_changes(adapter: Adapter, overlay: Path) -> None:
+    file, live = FIXTURES / "orders_paid.json", f"{shipped('mappings')}:{overlay}"
+    asked = ("explain", "shopify", "orders/paid", file, "--diff", overlay)
+    done = adapter(*asked, MAPPINGS_DIR=live)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == difference(adapter, overlay)
+
+
 def test_diff_with_broken_mappings(adapter: Adapter, tmp_path: Path) -> None:
     mappings = broken_mappings(tmp_path)
     file = FIXTURES / "orders_paid.json"

@@ -290,8 +290,9 @@ class _Batch:
             self._close(gone)
             self._merged(gone, kept, entry)
         for ref in deed.tombstones:
-            self.view.learn(entry.id, ref, 1)
-            self.view.learn(entry.id, ANY_TOMBSTONE, 1)
+            # Known or not: every erasure begins its marks' time anew, and ANY_TOMBSTONE's with it.
+            self.view.keep(entry.id, ref, 1)
+            self.view.keep(entry.id, ANY_TOMBSTONE, 1)
         if deed.errand:
             self.errands.append((entry.id, deed.errand))
         self._count(deed.count)

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import pytest
-from builders import AT, NAMELESS, PLATFORM, SHOP, event, mapped, person
+from builders import AT, NAMELESS, PLATFORM, SHOP, delivery, event, mapped, person
 from memories import remember, remembered
 from redis import Redis
 from servers import naming
@@ -16,7 +16,8 @@ from adapter import flush as module
 from adapter import whom
 from adapter.deeds import Errand
 from adapter.flush import Office
-from adapter.model import CanonicalEvent, Mapped, Person, Ref
+from adapter.model import Action, CanonicalEvent, Mapped, Person, Ref
+from adapter.store import refs
 from adapter.store.purge import Purger
 
 from .test_flush import CustomerIo, dead, office, order, sandbox, there, turn
@@ -182,3 +183,22 @@ def test_a_body_without_a_name_of_somebody_erased_is_skipped(
     turn(office, redis)
     assert there.requests() == []
     assert redis.xlen("adapter:default:outbox") == 0
+
+
+def test_every_erasure_begins_the_time_of_the_marks_anew(
+    office: Office, redis: Redis, there: CustomerIo
+) -> None:
+    """The mark that anybody was erased lives as long as the youngest mark of somebody."""
+
+    def erased(who: str, by: str) -> int:
+        asked = Action("redact_person", {"id": who})
+        office.outbox.accept(Mapped("mapped", delivery(by), person=Person(), action=asked), b"{}")
+        turn(office, redis)
+        marks = [whom.tombstone(one) for one in (("any", ""), ("id", who))]
+        return min(redis.ttl("adapter:default:" + refs.memory(*mark)) for mark in marks)
+
+    erased("42", by="r1")
+    for name in redis.scan_iter("adapter:default:redacted:*"):
+        redis.expire(name, 86400)  # 29 days later
+    assert erased("43", by="r2") > whom.TOMBSTONE_SECONDS - 60
+    assert erased("42", by="r3") > whom.TOMBSTONE_SECONDS - 60

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 import re
-import secrets
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from redis import Redis
@@ -124,6 +124,7 @@ class Outbox:
         self._scripts = Scripts(redis, workspace, job)
         self._stream = self._scripts.prefix + "outbox"
         self._gauge = Gauge(self._scripts.memory)
+        self._numbers = count(1)
 
     def accept(self, mapped: Mapped, raw: bytes, *, kept: str = "", parked: str = "") -> Accepted:
         """Take a mapped delivery in, and keep its body, `raw`; a delivery that was taken in before
@@ -257,7 +258,7 @@ class Outbox:
                 LEASE_MS,
                 rq_now(),
                 dump(document),
-                secrets.token_hex(8),
+                next(self._numbers),
                 work.account,
                 *self._memory(work),
             )

@@ -9,7 +9,7 @@
 | `dead` | stream | r record: operation, reason, deliveries; b0.. bodies | until replayed, dropped |
 | `lease` | text | job:<id>, run:<token> or wait:<reason> | 15 s, 10 s, the backoff |
 | `job`, `jobs` | text | the last flush job's id, how many there were | for good |
-| `settled` | hash | call and answer of the last settling, for a client that asks twice | for good |
+| `settled` | hash | token, number and answer of the last settling, against twins | for good |
 | `attempts`, `trouble`, `last_error` | hash | how delivery fares | small, for good |
 | `counts` | hash | counters that `status` shows | for good |
 | `dedupe:<platform>:<shop>:<delivery>` | text | its place in `kept` | 48 h |

@@ -1120,3 +1120,30 @@ def test_a_last_settlement_whose_answer_is_lost_is_not_taken_for_a_lost_lease(
     held = claim(outbox, redis)
     losing()
     assert outbox.settle(held, Settlement(done=all_of(outbox))) == 0
+
+
+def test_what_the_network_held_back_of_a_settlement_is_not_written_over_the_next_one(
+    outbox: Outbox, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first try goes on its way when its connection is given up, and may come behind others."""
+    fill(outbox, "1", "2", "3")
+    held = claim(outbox, redis)
+    call, calls = outbox._scripts.call, list[Any]()
+
+    def noted(*asked: Any) -> Any:
+        calls.append(asked)
+        return call(*asked)
+
+    monkeypatch.setattr(outbox._scripts, "call", noted)
+    first, second, _ = all_of(outbox)
+    for number, one in enumerate((first, second)):
+        work = Settlement(
+            done=[one],
+            dead=[Dead(happening(str(number)), "refused")],
+            memory={("person", "", "", "id:42"): {"sent": AT + number}},
+            counts={"sent": 1},
+        )
+        outbox.settle(held, work)
+    before = dump(redis)
+    call(*calls[0])
+    assert dump(redis) == before

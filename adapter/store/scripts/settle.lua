@@ -1,6 +1,7 @@
 -- Write down what became of a batch, in one step and only while the token owns the lease.
--- KEYS[1] prefix; ARGV 1 token, 2 lease in ms, 3 now (ISO), 5 a name for this call, the same when
--- a client that lost the answer asks again, 4 work (JSON):
+-- KEYS[1] prefix; ARGV 1 token, 2 lease in ms, 3 now (ISO), 5 this call's number, higher than those
+-- of all before it under this token, and the same when a client that lost the answer asks again:
+-- what the network held back of the first try may come behind later calls, 4 work (JSON):
 --   done      ids of entries that are finished, whatever their end
 --   dead      {record, business key ref or "", delivery id, ids in `kept`}: refused operations; the
 --             bodies of their deliveries stay with them
@@ -20,9 +21,9 @@
 -- Answers {settled, entries still in the outbox}.
 local prefix = KEYS[1]
 local lease, outbox = prefix .. 'lease', prefix .. 'outbox'
-local settled = redis.call('HMGET', prefix .. 'settled', 'call', 'left')
-if settled[1] == ARGV[5] then
-  return {1, tonumber(settled[2])}
+local settled = redis.call('HMGET', prefix .. 'settled', 'token', 'number', 'left')
+if settled[1] == ARGV[1] and tonumber(ARGV[5]) <= tonumber(settled[2]) then
+  return {1, tonumber(settled[3])}
 end
 if redis.call('GET', lease) ~= 'run:' .. ARGV[1] then
   return {0, 0}
@@ -133,5 +134,5 @@ elseif work.hand_over then
 else
   redis.call('PEXPIRE', lease, ARGV[2])
 end
-redis.call('HSET', prefix .. 'settled', 'call', ARGV[5], 'left', left)
+redis.call('HSET', prefix .. 'settled', 'token', ARGV[1], 'number', ARGV[5], 'left', left)
 return {1, left}

@@ -76,6 +76,8 @@ _POWERS: tuple[int, ...] = tuple(10**exponent for exponent in range(_UNKNOWN_EXP
 _EXACT = 10**15
 _PLATFORMS_OWN = ("orders_count", "lifetime_value", "currency", "last_order_id")
 _DERIVED = ("average_order_value", "first_time_buyer")
+FIGURES = frozenset({"first_order_at", "last_order_at", *_PLATFORMS_OWN, *_DERIVED} - {"currency"})
+"""Attributes that stand and fall with somebody's orders."""
 
 
 def apply(orders: Mapping[str, Record], fact: OrderMoney) -> Orders:

@@ -285,7 +285,8 @@ class Operation:
     `identifiers` holds exactly one of id, email, phone; of a merge it names who stays, and
     `secondary` who is merged away. `attributes` are a person's attributes (identify), an event's
     properties (event), or empty. `sources` are the outbox entries that it came from, `key` the
-    business key that a dead event gives back.
+    business key that a dead event gives back, `stamps` how much values of attributes count (see
+    `people.profile`): by them a dead identify is held against what was learned since.
     """
 
     action: Literal["identify", "event", "merge", "delete", "suppress"]
@@ -297,9 +298,14 @@ class Operation:
     key: str | None = None
     sources: tuple[str, ...] = ()
     secondary: Mapping[str, str] | None = None
+    stamps: Mapping[str, tuple[int, float, float, str]] = field(default_factory=dict, compare=False)
 
     def to_json(self) -> dict[str, Json]:
         data = {name: getattr(self, name) for name in self.__slots__}
+        if self.stamps:
+            data["stamps"] = {name: list(own) for name, own in self.stamps.items()}
+        else:
+            del data["stamps"]
         data["identifiers"] = dict(self.identifiers)
         data["attributes"] = dict(self.attributes)
         data["sources"] = list(self.sources)
@@ -311,4 +317,5 @@ class Operation:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Json]) -> Operation:
-        return cls(**{**data, "sources": tuple(data["sources"])})
+        stamps = {name: tuple(own) for name, own in data.get("stamps", {}).items()}
+        return cls(**{**data, "sources": tuple(data["sources"]), "stamps": stamps})

@@ -18,7 +18,7 @@ from adapter.model import CanonicalEvent, Entry, Json, Operation, Product, Ref, 
 from adapter.people import identity, sales
 from adapter.people.identity import Contacts, IdentifyBy, Identity
 from adapter.people.memory import SINCE, Lesson, View, firm, person_ref, ref_of
-from adapter.people.picture import Picture, blank, figures
+from adapter.people.picture import Picture, blank, figures, still_true
 from adapter.people.profile import keep, known
 from adapter.people.profile import seen as profile_of
 
@@ -265,7 +265,8 @@ class _Batch:
         attributes, timestamp = operation.attributes, operation.timestamp
         if operation.action == "identify":
             profile = known(entry.id, who, view)
-            attributes = profile.not_newer_than(timestamp, attributes)
+            since = view.get(ref_of(SINCE, entry.delivery, ""))
+            attributes = still_true(operation, profile, self.policy.rules, since)
             if operation.attributes and not attributes:
                 self.skipped[entry.id] = OUTDATED
                 return

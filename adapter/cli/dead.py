@@ -94,7 +94,7 @@ def show(id_: str, unmask: bool, body: bool, as_json: bool) -> None:
     found: list[dict[str, Any]] = []
     if letter is not None:
         told = _dead_json(letter)
-        operation: dict[str, Json] = letter.operation.to_json()
+        operation: dict[str, Json] = changed(letter.operation, stamps={}).to_json()
         told["operation"] = operation if unmask else shelf.masked(operation)
         bodies = [body_of(letter, number, desk.kept) for number in range(len(letter.deliveries))]
         told["bodies"] = _places(letter, bodies)

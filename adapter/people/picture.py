@@ -121,7 +121,14 @@ class Picture:
         profile.sent = timestamp
         keep(source, who, profile, view)
         sources = tuple(dict.fromkeys(self.sources))
-        return Operation("identify", {who[0]: who[1]}, timestamp, attributes, sources=sources)
+        return Operation(
+            "identify",
+            {who[0]: who[1]},
+            timestamp,
+            attributes,
+            sources=sources,
+            stamps=self.stamps,
+        )
 
     def _clear(self, profile: Profile, cleared: Mapping[str, Json], touched: set[str]) -> None:
         """The cart is an order. The times stay those of the cart: a later cart counts, whenever it
@@ -208,6 +215,31 @@ def figures(profile: Profile, since: int | None) -> dict[str, Json]:
     platform = dict(profile.platform)
     as_of = platform.pop("as_of", 0)
     return ledger.merged(own, ledger.latest(profile.orders), platform, as_of)
+
+
+def still_true(
+    operation: Operation, profile: Profile, rules: Rules, since: int | None
+) -> dict[str, Json]:
+    """What a dead identify may still say of somebody: values of which nothing newer is known. What
+    follows from others is said as it follows by now."""
+    current = {name: changes.elements(state) for name, state in profile.lists.items()}
+    current.update(figures(profile, since))
+    follows = rules.derive(profile.inputs)
+    found: dict[str, Json] = {}
+    for name, value in operation.attributes.items():
+        known, own = profile.stamps.get(name), operation.stamps.get(name)
+        if name in current:
+            found[name] = current[name]
+        elif known is not None:
+            if known <= own if own else known[1] <= operation.timestamp:
+                found[name] = value
+        elif name in follows:
+            found[name] = follows[name]
+        elif name not in ledger.FIGURES or not profile.orders:
+            found[name] = value
+    if "accepts_marketing" in operation.attributes and "accepts_marketing" not in found:
+        found.pop("unsubscribed", None)
+    return found
 
 
 def blank(figures: Iterable[str]) -> dict[str, Json]:

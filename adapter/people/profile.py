@@ -106,14 +106,6 @@ class Profile:
         self.stamps = {**self.stamps, **found}
         return found
 
-    def not_newer_than(self, when: float, attributes: Mapping[str, Json]) -> dict[str, Json]:
-        """Those attributes of which nothing that became true later is known."""
-        return {
-            name: value
-            for name, value in attributes.items()
-            if self.stamps.get(name, _NEVER)[1] <= when
-        }
-
     def weaken(self) -> None:
         """All of it only fills gaps from here on."""
         self.stamps = {name: (0, at, sent, id_) for name, (_, at, sent, id_) in self.stamps.items()}

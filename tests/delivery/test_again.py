@@ -8,15 +8,18 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from builders import AT, delivery, entry, event, happening, identify, person
+from builders import AT, PLATFORM, SHOP, delivery, entry, event, happening, identify, person
 from redis import Redis
 
 from adapter import whom
 from adapter.account import Account, Fate, Told
+from adapter.compact import dump, load
 from adapter.flush import Office
-from adapter.model import Entry, Operation, Person
+from adapter.mapping import load as load_mappings
+from adapter.model import Entry, Operation, OrderMoney, Person
 from adapter.people.memory import person_ref
-from adapter.resolver import ANY_TOMBSTONE, OUTDATED, Resolution, references, resolve
+from adapter.resolver import ANY_TOMBSTONE, OUTDATED, Policy, Resolution, references, resolve
+from adapter.settings import shipped
 from adapter.store.journal import Journal
 from adapter.store.letters import Letters
 
@@ -24,6 +27,7 @@ from .test_flush import CustomerIo, fill, office, order, sandbox, there, turn
 
 __all__ = ["office", "sandbox", "there"]
 PREFIX = "adapter:default:"
+RULES = load_mappings(shipped("mappings")).rules
 
 
 def again(operation: Operation, id: str = "9-0") -> Entry:
@@ -81,6 +85,62 @@ def test_nothing_is_left_of_one_that_is_outdated() -> None:
     found = run(again(identify(city="York")), memory=memory)
     assert found.operations == ()
     assert found.skipped == {"9-0": OUTDATED}
+
+
+def refused_then(first: Person, newer: Person, *money: float) -> Operation | None:
+    """What goes out of an identify that was refused, once something newer was sent; `money` is what
+    an order of then, and one of the newer body, came to."""
+    memory: dict[Any, Any] = {("since", PLATFORM, SHOP, ""): 1}
+    policy = Policy(rules=RULES, unsubscribe_on_opt_out=True)
+    ledgers = [OrderMoney(str(n), AT + n, value=sum(money[: n + 1])) for n in range(len(money))]
+    refused = None
+    for number, who in enumerate((person("42", as_of=AT), first, newer)):
+        told = entry(f"{number}-0", who)
+        if money and number:
+            told = replace(told, ledger=ledgers[number - 1])
+        found = resolve([told], memory, now=AT, policy=policy)
+        memory.update(found.taught)
+        if number == 1:
+            (refused,) = found.operations
+    assert refused is not None
+    kept = Operation.from_json(load(dump(refused.to_json())))
+    found = resolve([again(kept)], memory, now=AT, policy=policy)
+    return found.operations[0] if found.operations else None
+
+
+def test_of_one_second_the_body_decides_and_not_when_it_was_sent() -> None:
+    """An identify is dated a second behind the one before it."""
+    older = person("42", as_of=AT, attributes={"first_name": "Augusta", "city": "York"})
+    sent = refused_then(older, person("42", as_of=AT + 1, attributes={"first_name": "Ada"}))
+    assert sent is not None
+    assert sent.attributes == {"city": "York"}
+
+
+def test_what_follows_from_other_attributes_follows_from_the_newest() -> None:
+    first = person("42", as_of=AT + 1, attributes={"lifetime_value": 100, "city": "York"})
+    sent = refused_then(first, person("42", as_of=AT + 2, attributes={"lifetime_value": 2_000}))
+    assert sent is not None
+    assert sent.attributes["city"] == "York"
+    assert sent.attributes.get("vip_tier") == "gold"
+    assert sent.attributes.get("lifetime_value") == 2_000
+
+
+def test_what_orders_come_to_is_what_they_come_to_by_now() -> None:
+    first = person("42", as_of=AT + 1, attributes={"created_at": AT, "city": "York"})
+    sent = refused_then(first, person("42", as_of=AT + 2), 30.0, 10.0)
+    assert sent is not None
+    found = {name: sent.attributes[name] for name in ("orders_count", "lifetime_value", "city")}
+    assert found == {"orders_count": 2, "lifetime_value": 70.0, "city": "York"}
+    assert sent.attributes["first_time_buyer"] is False
+
+
+def test_nobody_is_unsubscribed_by_a_consent_of_before() -> None:
+    said = [{"accepts_marketing": answer, "city": "York"} for answer in (False, True)]
+    first, newer = (person("42", as_of=AT + n, attributes=each) for n, each in enumerate(said, 1))
+    assert refused_then(first, newer) is None
+    sent = refused_then(first, person("42", as_of=AT + 2, attributes={"city": "Hull"}))
+    assert sent is not None
+    assert sent.attributes["unsubscribed"] is True
 
 
 @pytest.mark.parametrize("who", [("id", "42"), ("id", "77")], ids=["named", "merged into"])

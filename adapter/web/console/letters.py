@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any, cast
 
 from flask import Blueprint, abort, render_template, request
@@ -73,7 +74,7 @@ def _shown(one: Letter, kept: Kept, *, unmask: bool) -> dict[str, Any]:
     """What is behind a letter: whose bodies, and the operation or the events."""
     why = one.reason if unmask else masks.reason(one.reason)
     if isinstance(one, DeadLetter):
-        operation = one.operation.to_json()
+        operation = replace(one.operation, stamps={}).to_json()
         return {
             "why": why,
             "what": kind(one)[0],

@@ -77,6 +77,9 @@ class Picture:
             profile.inputs = {**profile.inputs, **inputs}
             self.derives = True
             self._rules(who, entry, profile, rules)
+        # Of somebody new there is an identify in any case.
+        if touched or not (profile.said or profile.sent):
+            profile.says(person.as_of)
         if profile is not before and profile != before:
             keep(entry.id, who, profile, view)
 
@@ -117,7 +120,7 @@ class Picture:
             attributes["unsubscribed"] = True
         if profile.sent and not attributes:
             return None
-        timestamp = max(self.as_of, profile.sent + 1)
+        timestamp = max(profile.said or self.as_of, profile.sent + 1)
         profile.sent = timestamp
         keep(source, who, profile, view)
         sources = tuple(dict.fromkeys(self.sources))

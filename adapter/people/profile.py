@@ -47,7 +47,10 @@ NOBODY_KNOWS = 1
 class Profile:
     """What is remembered of one person.
 
-    `sent` is the time of the last identify, 0 before the first. `email` is the address that is
+    `sent` is the time of the last identify, 0 before the first; `said` is the time that one must
+    have which holds all that is known: every entry that brings something is a second behind the one
+    before it, so it is the same whichever entries make a batch, and what comes again after it was
+    sent is never dated before it. `email` is the address that is
     theirs, `cart` the cart that current_cart_* tell of, `orders` their ledger, `platform` what the
     platform itself says of their orders and `created` when it says that they came to be, `inputs`
     what rules read. `older` is when the first of those came to be who were merged into them,
@@ -66,6 +69,7 @@ class Profile:
     created: int | None = None
     older: int | None = None
     due: bool = False
+    said: int = 0
 
     @property
     def began(self) -> int | None:
@@ -89,7 +93,12 @@ class Profile:
             self.created,
             self.older,
             self.due,
+            self.said,
         )
+
+    def says(self, when: int) -> None:
+        """Something of `when` is known of them from here on, and to be sent."""
+        self.said = max(when, self.said + 1, self.sent + 1)
 
     def takes(self, stamps: dict[str, Stamp]) -> dict[str, Stamp]:
         """Those values that stand against what is known; they are known from here on."""
@@ -113,6 +122,7 @@ class Profile:
     def takes_over(self, other: Profile) -> None:
         """What was another profile is this one from now on."""
         self.sent = max(self.sent, other.sent)
+        self.said = max(self.said, other.said)
         self.email = self.email or other.email
         stamps = dict(self.stamps)
         for name, theirs in other.stamps.items():
@@ -155,6 +165,7 @@ class Profile:
             "created": self.created,
             "older": self.older,
             "due": self.due,
+            "said": self.said if self.said > self.sent else 0,
         }
         return dict(compress(data.items(), data.values()))
 
@@ -176,6 +187,7 @@ class Profile:
             data.get("created"),
             data.get("older"),
             data.get("due", False),
+            data.get("said", 0),
         )
 
 

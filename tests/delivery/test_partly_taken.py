@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from builders import AT, mapped, person
 from redis import Redis
 
+from adapter import flush as module
 from adapter.flush import Office
 
-from .test_flush import CustomerIo, dead, office, order, sandbox, there, turn
+from .test_flush import LEASE, CustomerIo, dead, office, order, sandbox, there, turn
 
 __all__ = ["office", "sandbox", "there"]
 PREFIX = "adapter:default:"
@@ -37,6 +39,47 @@ def test_a_newer_value_is_not_undone_by_the_older_one_that_comes_again(
     assert there.events() == ["1", "3"]
     assert redis.xlen(PREFIX + "outbox") == 0
     assert dead(redis) == []
+
+
+def test_what_comes_again_is_dated_behind_what_it_was_sent_with(
+    office: Office, redis: Redis, there: CustomerIo
+) -> None:
+    """One identify told of both, and only the newer of them is finished."""
+    takes(office, "d1", AT + 200, city="Hull")
+    takes(office, "d2", AT + 100, "2", first_name="Augusta")
+    there.faults({"status": 400}, TAKEN, {"status": 503})
+    turn(office, redis)
+    assert redis.xlen(PREFIX + "outbox") == 1
+    takes(office, "d3", AT + 150, first_name="Ada")
+    turn(office, redis)
+    (who,) = there.people()
+    assert who["attributes"] == {"first_name": "Ada", "city": "Hull"}
+
+
+def test_what_was_sent_in_two_batches_and_comes_again_in_one(
+    office: Office, redis: Redis, there: CustomerIo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both had arrived when the lease was lost, and none was written down."""
+    takes(office, "d1", AT, city="Hull")
+    takes(office, "d2", AT, first_name="Augusta")
+    settle = office.outbox.settle
+
+    def lost(*args: Any, **more: Any) -> int | None:
+        redis.set(LEASE, "run:another", px=9000)
+        return settle(*args, **more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "MOST_ENTRIES", 1)
+        patched.setattr(module, "READ_ENTRIES", 1)
+        patched.setattr(office.outbox, "settle", lost)
+        turn(office, redis)
+    assert len(there.requests()) == 2
+    redis.delete(LEASE)
+    takes(office, "d3", AT, first_name="Ada")
+    turn(office, redis)
+    assert len(there.requests()) == 3
+    (who,) = there.people()
+    assert who["attributes"] == {"first_name": "Ada", "city": "Hull"}
 
 
 def test_others_are_settled_meanwhile(office: Office, redis: Redis, there: CustomerIo) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import pytest
@@ -291,7 +292,7 @@ def test_identifies_of_one_person_merge_and_the_newest_value_wins(places: tuple[
     ]
     (identify,) = run(*(writes[place] for place in places)).operations
     assert identify.attributes == {"city": "Wien", "tags": ["a"], "language": "en"}
-    assert identify.timestamp == AT + 20
+    assert AT + 20 <= identify.timestamp < AT + 20 + len(writes)
     assert sorted(identify.sources) == ["1-0", "2-0", "3-0"]
 
 
@@ -404,3 +405,27 @@ def test_what_was_learned_settles_it(batch: list[Entry], memory: Mapping[Ref, Ow
     for _ in range(len(batch) + 1):
         known.update(resolve(batch, known, now=AT).owners)
     assert resolve(batch, known, now=AT).owners == {}
+
+
+@pytest.mark.parametrize("new", [True, False])
+def test_the_time_of_an_identify_is_the_same_wherever_batches_begin(*, new: bool) -> None:
+    """What was sent and not written down comes again in other batches: it must not go back."""
+    said: list[dict[str, Any]] = [{}, {"city": "York"}, {"city": "Hull"}, {}, {"language": "en"}]
+    times = (AT + 9, AT + 5, AT + 5, AT + 20, AT)
+    entries = [
+        entry(f"{number}-0", person("42", as_of=at, attributes=attributes))
+        for number, (at, attributes) in enumerate(zip(times, said, strict=True), 1)
+    ]
+    known = {} if new else run(entry("0-0", person("42", as_of=AT + 7))).taught
+    found = set[int]()
+    for cuts in product([False, True], repeat=len(entries) - 1):
+        memory, batch, sent = dict(known), list[Entry](), 0
+        for one, is_last in zip(entries, (*cuts, True), strict=True):
+            batch.append(one)
+            if is_last:
+                resolution = resolve(batch, memory, now=AT)
+                memory.update(resolution.taught)
+                sent = max([sent, *(each.timestamp for each in resolution.operations)])
+                batch = []
+        found.add(sent)
+    assert len(found) == 1

@@ -228,7 +228,7 @@ class Outbox:
                 id_,
                 refs.waiting(self._name(ref)),
                 str(millisecond(id_) // 1000 + refs.wait_seconds(ref[0])),
-                0 if ref[0] == "order" else refs.MOST_UNDER_A_TOKEN,
+                refs.MOST_UNDER_A_TOKEN if ref[0] in refs.COME_TO_NOTHING else 0,
             ]
             for id_, ref in work.waits
         ]

@@ -19,7 +19,7 @@
 | `person:<identifier>:<value>` | text | see `people.profile`; {to} is who it is | for good |
 | `since:<platform>:<shop>` | text | Unix: its first whole day began | for good |
 | `waiting:order:<platform>:<shop>:<value>` | list | entries, each a JSON list of fields | 24 h |
-| `waiting:<token's kind>:...` | list | the same, the newest 20 | 72 h |
+| `waiting:<token's kind>:...` | list | the same, of carts the newest 20 | 72 h |
 | `errands` | hash | delivery: what is to be done in all of Redis, see purge | until done |
 | `reports` | stream | r what is held of somebody who asked | 30 days |
 | `redacted:<hash>` | text | somebody, or an order of theirs, was erased | 30 days |
@@ -61,6 +61,9 @@ FOR_GOOD = 0
 WAIT_SECONDS = 24 * 3600
 TOKEN_WAIT_SECONDS = 72 * 3600
 MOST_UNDER_A_TOKEN = 20
+COME_TO_NOTHING = frozenset({"cart", "checkout"})
+"""What waits under these is given up where nobody claims it, beyond the newest or in the end; what
+waits under anything else is parked (see sweep.lua)."""
 
 LONGEST = 200
 _SECONDS = {

@@ -809,6 +809,20 @@ def test_what_waits_leaves_the_outbox_and_has_a_day(outbox: Outbox, redis: Redis
     assert outbox.sweep() == (0, 0)
 
 
+@pytest.mark.parametrize(
+    ("kind", "left"), [("cart", 20), ("checkout", 20), ("subscription", 22), ("order", 22)]
+)
+def test_only_carts_and_checkouts_of_nobody_give_way_to_newer_ones(
+    outbox: Outbox, redis: Redis, kind: str, left: int
+) -> None:
+    fill(outbox, *map(str, range(22)))
+    ref = kind, PLATFORM, SHOP, "t1"
+    waits = [(entry.id, ref) for entry in all_of(outbox)]
+    outbox.settle(claim(outbox, redis), Settlement(waits=waits))
+    assert redis.llen(f"{PREFIX}waiting:{kind}:{PLATFORM}:{SHOP}:t1") == left
+    assert counts(redis).get("ignored:too many without a person", 0) == 22 - left
+
+
 def test_its_order_moves_it_back_in_the_same_step(outbox: Outbox, redis: Redis) -> None:
     wait(outbox, redis)
     fill(outbox, "1001")

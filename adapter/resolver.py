@@ -272,6 +272,7 @@ class _Batch:
                 return
             timestamp = profile.sent = max(timestamp, profile.sent + 1)
             keep(entry.id, who, profile, view)
+        sales.told_again(entry, operation, view, self.now)
         self.deeds.append(
             replace(
                 operation,

@@ -123,6 +123,13 @@ def untold(entry: Entry, event: CanonicalEvent, view: View, now: int, *, sold: b
     return None
 
 
+def told_again(entry: Entry, operation: Operation, view: View, now: int) -> None:
+    """An event that was refused goes out once more, and counts as told from now on."""
+    if entry.order is not None and operation.name is not None:
+        ref = ref_of(TOLD, entry.delivery, entry.order)
+        view.learn(entry.id, ref, {**(view.get(ref) or {}), _name(entry, operation): now})
+
+
 def take_back(entry: Entry, refused: Operation, learned: dict[Ref, Json]) -> None:
     """An event of an order that was refused does not count as told. A cancellation does: it is
     true, whoever heard of it."""

@@ -28,7 +28,7 @@ HANDFUL = 100
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
     """`deliveries` it came from, their `bodies` where these are still there, and their places in
-    `kept`."""
+    `kept`; `order` is what the first of them was about."""
 
     id: str
     operation: Operation
@@ -36,6 +36,7 @@ class DeadLetter:
     deliveries: tuple[Delivery, ...]
     bodies: tuple[bytes | None, ...] = ()
     kept: tuple[str, ...] = ()
+    order: str | None = None
 
     @property
     def at(self) -> float:
@@ -54,6 +55,7 @@ class DeadLetter:
             deliveries,
             tuple(unsqueeze(body) if body is not None else None for body in bodies),
             tuple(record.get("kept", ())),
+            record.get("order"),
         )
 
 
@@ -159,7 +161,7 @@ class Letters:
         erasing = operation.action in ERASING
         kept = letter.kept[0] if letter.kept and not erasing else ""
         told: list[Json] = [delivery.to_json(), operation.to_json()]
-        return [letter.id, key, delivery.id, *map(dump, told), kept]
+        return [letter.id, key, delivery.id, *map(dump, told), kept, letter.order or ""]
 
     def _drop(self, stream: str, ids: Iterable[str]) -> int:
         wanted = list(ids)

@@ -321,7 +321,7 @@ def _letter(dead: Dead, entries: Mapping[str, Entry]) -> list[Json]:
     """A dead letter's record, the key that it gives back, who held it, its bodies' places."""
     operation = dead.operation
     sources = [entries[source] for source in operation.sources if source in entries]
-    record = {
+    record: dict[str, Json] = {
         "operation": operation.to_json(),
         "reason": dead.reason,
         "deliveries": [entry.delivery.to_json() for entry in sources],
@@ -333,6 +333,7 @@ def _letter(dead: Dead, entries: Mapping[str, Entry]) -> list[Json]:
         told = [event.id for event in entry.events]
         told += [entry.operation.id or ""] if entry.operation else []
         if operation.id in told:
+            record["order"] = entry.order
             key = refs.business_key(entry.delivery, operation.name or "", operation.key or "")
             return [dump(record).decode(), key, entry.delivery.id, kept]
     return [dump(record).decode(), "", "", kept]

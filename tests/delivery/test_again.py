@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from builders import AT, PLATFORM, SHOP, delivery, entry, event, happening, identify, person
+from builders import AT, PLATFORM, SHOP, delivery, entry, event, happening, identify, mapped, person
 from redis import Redis
 
 from adapter import whom
@@ -201,6 +201,28 @@ def test_a_dead_letter_is_revived_until_it_is_taken(
         f"dead: {letter.reason}",
         None,
     ]
+
+
+def test_what_was_told_in_the_end_is_told_once_though_its_key_ends(
+    office: Office, redis: Redis, there: CustomerIo
+) -> None:
+    """By its key for 30 days, by the record of its order for 400."""
+    there.fault(times=2, refuse=True, match={"name": "order_completed"})
+    fill(office, "1001")
+    letters = Letters(redis, "default")
+    for _ in range(3):
+        turn(office, redis)
+        letters.revive(list(letters.dead()))
+    assert there.events() == ["1001"]
+    redis.delete(f"{PREFIX}key:{PLATFORM}:{SHOP}:order_completed:1001")
+    name = f"{PREFIX}thing:order:{PLATFORM}:{SHOP}:1001"
+    record = load(redis.get(name) or b"{}")
+    record["told"]["order_completed"] -= 31 * 86400
+    redis.set(name, dump(record))
+    office.outbox.accept(mapped("d2", person("42"), order("1001"), order="1001"), b"{}")
+    before = len(there.requests())
+    turn(office, redis)
+    assert len(there.requests()) == before
 
 
 # the journal

@@ -1,7 +1,8 @@
 -- Dead letters go out again, as they are.
 -- KEYS[1] prefix; ARGV 1 now (ISO), 2 seconds a business key is remembered, then for each letter:
 -- its id in `dead`, business key ref or "", the delivery that would hold it, delivery, operation,
--- its delivery's id in `kept`, "" where its body is not to be kept any longer
+-- its delivery's id in `kept`, "" where its body is not to be kept any longer, the order that it is
+-- about or ""
 -- Answers for each: "revived", "gone" (somebody else was faster), or "told": another delivery has
 -- told the event since; it stays dead.
 local prefix = KEYS[1]
@@ -22,7 +23,7 @@ local function place_of(letter, kept, delivery)
   return kept
 end
 
-for i = 3, #ARGV, 6 do
+for i = 3, #ARGV, 7 do
   local id, key, holder = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local answer = 'revived'
   local letter = redis.call('XRANGE', prefix .. 'dead', id, id)[1]
@@ -35,7 +36,7 @@ for i = 3, #ARGV, 6 do
     end
   end
   if answer == 'revived' then
-    redis.call('XADD', prefix .. 'outbox', '*', 'd', ARGV[i + 3], 'p', '', 'o', '',
+    redis.call('XADD', prefix .. 'outbox', '*', 'd', ARGV[i + 3], 'p', '', 'o', ARGV[i + 6],
       'q', ARGV[i + 4], 'k', place_of(letter[2], ARGV[i + 5], ARGV[i + 3]))
     redis.call('XDEL', prefix .. 'dead', id)
     redis.call('HINCRBY', prefix .. 'counts', 'revived', 1)

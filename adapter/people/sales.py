@@ -15,9 +15,11 @@ from adapter.people.memory import LINK, SOLD, TOLD, View, ref_of
 ALREADY_ORDERED = "already ordered"
 CANCELED_BEFORE = "canceled before it was told"
 TOLD_BEFORE = "history: told before"
-HISTORY_SECONDS = 29 * 86400
+HISTORY_SECONDS = 20 * 86400
 """Until a business key ends it keeps an event from being told twice; from then on this memory does.
-An event whose key was given back before that, as it was refused, may be told again."""
+The key's 30 days begin when the event comes in, and these when it is told: after an outage, or when
+it has waited or was parked, that is days later. An event whose key was given back before that, as
+it was refused, may be told again."""
 
 _ADDED, _STARTED = "added_to_cart", "checkout_started"
 _COMPLETED, _CANCELED = "order_completed", "order_canceled"

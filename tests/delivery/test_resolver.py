@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapter.model import Entry, Operation, Ref
+from adapter.people import sales
 from adapter.resolver import (
     ANY_TOMBSTONE,
     LATE_SECONDS,
@@ -24,6 +25,7 @@ from adapter.resolver import (
     references,
     resolve,
 )
+from adapter.store import refs
 
 ADA: Owner = {"id": "42", "email": "ada@example.com"}
 BOB: Owner = {"email": "bob@example.com"}
@@ -429,3 +431,12 @@ def test_the_time_of_an_identify_is_the_same_wherever_batches_begin(*, new: bool
                 batch = []
         found.add(sent)
     assert len(found) == 1
+
+
+@pytest.mark.parametrize("days", [0, 2, 9])
+def test_what_was_told_days_after_it_came_in_is_history_when_its_key_ends(days: int) -> None:
+    came = AT + 100
+    known = run(entry("1-0", person("42"), event("1"), order="1"), now=came + days * 86400).taught
+    late = entry("2-0", person("42"), event("1"), order="1")
+    found = run(late, memory=known, now=came + refs.KEY_SECONDS)
+    assert [why for _, _, why in found.dropped] == [sales.TOLD_BEFORE]

@@ -49,6 +49,7 @@ from adapter.store.outbox import (
     Settlement,
 )
 from adapter.store.purge import Purger
+from adapter.store.streams import order_of
 from adapter.transport import Transport
 from adapter.whom import REDACTED
 
@@ -117,7 +118,7 @@ def flush(office: Office, job_id: str) -> None:
 def _drain(office: Office, claim: Claim, keeper: _Keeper, tally: Tally) -> None:
     outbox = office.outbox
     courier = Courier(office.destination, office.transport, keeper.is_over, office.names)
-    reader = _Reader(outbox, office.destination)
+    reader = _Reader(outbox, office.destination, claim.ends)
     caution, failures = claim.caution, claim.failures
     if caution > 0 and claim.attempts > CLAIMS_BEFORE_CAUTION and not _condemn(office, claim):
         return
@@ -145,7 +146,12 @@ def _drain(office: Office, claim: Claim, keeper: _Keeper, tally: Tally) -> None:
             if reader.more and not single:
                 ahead = beside.submit(_prepare, office, courier, reader, most, known)
             keeper.begin_batch()
-            report = courier.deliver(batch.parcel, failures=failures)
+            if batch.parcel.items and not outbox.begin(claim, batch.entries[-1].id):
+                if behind is not None:
+                    behind.result()
+                _log.warning("lease lost, nothing sent", extra={"workspace": office.workspace})
+                return
+            report = courier.deliver(batch.parcel, failures=0 if batch.cut else failures)
             if behind is not None:
                 left = behind.result()
                 if left is None or (left == 0 and not batch.entries):
@@ -154,6 +160,14 @@ def _drain(office: Office, claim: Claim, keeper: _Keeper, tally: Tally) -> None:
             _measure(tally, batch.entries, report)
             work = _settlement(office, batch, report)
             if report.trouble is not None and not _moved(work, report):
+                if batch.cut and _is_suspect(report.trouble, failures):
+                    # As it was sent before it does not pass, perhaps because of an item, which
+                    # shows itself among others only.
+                    if ahead:
+                        ahead.result()
+                    ahead = None
+                    reader.rewind(whole=True)
+                    continue
                 _wait(office, claim, report.trouble, failures)
                 return
             over = time.monotonic() > until
@@ -178,11 +192,13 @@ def _drain(office: Office, claim: Claim, keeper: _Keeper, tally: Tally) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """Entries, what they come to, and that as bytes."""
+    """Entries, what they come to, and that as bytes. `cut`: it ends where one ended that was sent
+    before, though more is there."""
 
     entries: Sequence[Entry]
     resolution: Resolution
     parcel: Parcel
+    cut: bool
 
 
 def _prepare(
@@ -190,11 +206,12 @@ def _prepare(
 ) -> _Batch:
     """The next entries, made ready; `known` is what the batch before them is about to teach."""
     entries = reader.batch(most)
+    cut = reader.cut
     memory = _remembered(office, entries, known)
     resolution = resolve(entries, memory, now=int(time.time()), policy=office.policy)
     parcel = courier.encode(resolution.operations)
     reader.learn(len(parcel.items), parcel.data_bytes)
-    return _Batch(entries, resolution, parcel)
+    return _Batch(entries, resolution, parcel, cut)
 
 
 def _remembered(
@@ -346,6 +363,12 @@ def _learned(
     return learned
 
 
+def _is_suspect(trouble: SendError, failures: int) -> bool:
+    """Whether an item may be to blame for an answer that moved nothing."""
+    told = isinstance(trouble, RetryLater) and trouble.status != 429
+    return told and trouble.retry_after is None and failures >= FAILURES_BEFORE_HALVING
+
+
 def _moved(work: Settlement, report: Report) -> bool:
     """Whether an answer of the destination brought an entry to its end."""
     answered = _sources(report.taken) | _sources(operation for operation, _ in report.dead)
@@ -399,33 +422,55 @@ class _Reader:
 
     How much entries come to in a request is guessed from their stored size, and the guess is set
     right by what the batch before came to: half a request more costs a whole round trip.
+
+    A batch that was sent before and comes again ends where it ended, however full: with what came
+    since, or with less, it might come to something else, as where a guest and an account turn out
+    to be one.
     """
 
-    def __init__(self, outbox: Outbox, destination: Destination) -> None:
+    def __init__(self, outbox: Outbox, destination: Destination, ends: Iterable[str] = ()) -> None:
         self._outbox = outbox
         self._destination = destination
+        self._ends = [order_of(end) for end in ends]
         self._ahead: deque[Entry] = deque()
         self._last = ""
         self._guessed = 0
         self._scale = 1.0
         self.more = False
         """Whether there is more in the outbox than was handed out, as far as was seen."""
+        self.cut = False
+        """Whether the last batch ended at one of the ends, though more is there."""
 
     def batch(self, most: int) -> list[Entry]:
         """The next entries, at most `most` of them; empty when there are none."""
         room = self._destination.max_request_bytes * FILL / self._scale
         entries: list[Entry] = []
+        end: tuple[int, int] | None = None
         size = 0
+        self.cut = False
         while len(entries) < most:
             if not self._ahead and not self._read(min(most, READ_ENTRIES)):
                 break
-            size += self._ahead[0].size + BYTES_PER_OPERATION * (1 + len(self._ahead[0].events))
-            if entries and size > room:
+            following = self._ahead[0]
+            size += following.size + BYTES_PER_OPERATION * (1 + len(following.events))
+            if entries and end is not None:
+                self.cut = order_of(following.id) > end
+                if self.cut:
+                    break
+            elif entries and size > room:
                 break
+            elif not entries:
+                end = self._end_of(following)
             entries.append(self._ahead.popleft())
             self._guessed = size
         self.more = self.more or bool(self._ahead)
         return entries
+
+    def _end_of(self, first: Entry) -> tuple[int, int] | None:
+        """Where the batch ended that was begun before and that an entry was in, if there is one."""
+        if not self._ends:
+            return None
+        return min((end for end in self._ends if end >= order_of(first.id)), default=None)
 
     def learn(self, items: int, data_bytes: int) -> None:
         """What the batch handed out last came to in the end."""
@@ -433,14 +478,19 @@ class _Reader:
             real = self._destination.size(items, data_bytes)
             self._scale = min(max(real / self._guessed, LEAST_SCALE), 1.0)
 
-    def rewind(self) -> None:
-        """Begin again at the oldest entry."""
+    def rewind(self, *, whole: bool = False) -> None:
+        """Begin again at the oldest entry; `whole`: wherever batches ended before."""
         self._ahead.clear()
         self._last = ""
+        if whole:
+            self._ends = []
 
     def _read(self, count: int) -> bool:
         found = self._outbox.read(self._last, count)
         self.more = len(found) == count
+        if found and not self._last:
+            oldest = order_of(found[0].id)
+            self._ends = [end for end in self._ends if end >= oldest]
         if found:
             self._last = found[-1].id
             self._ahead.extend(found)

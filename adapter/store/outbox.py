@@ -67,12 +67,14 @@ class Claim:
 
     `attempts` counts the claims since something was settled, `caution` the entries that are to go
     one by one because a worker died on them, `failures` the answers in a row that moved nothing.
+    `ends` are the last entries of batches that were begun: what comes again ends there again.
     """
 
     token: str
     attempts: int
     caution: int
     failures: int
+    ends: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,10 +191,18 @@ class Outbox:
     def claim(self, job_id: str, token: str) -> Claim | None:
         """Take the lease that names the job; None when another flush has or had it."""
         with store_errors():
-            claimed, attempts, caution, failures = self._scripts.call(
+            claimed, attempts, caution, failures, ends = self._scripts.call(
                 "claim", job_id, token, LEASE_MS, CLAIMS_BEFORE_CAUTION, CAUTIOUS_ENTRIES
             )
-        return Claim(token, attempts, caution, failures) if claimed else None
+        if not claimed:
+            return None
+        return Claim(token, attempts, caution, failures, tuple(ends.decode().split()))
+
+    def begin(self, claim: Claim, last: str) -> bool:
+        """Keep that a batch which ends with the entry `last` is about to be sent; False when the
+        lease is somebody else's now."""
+        with store_errors():
+            return bool(self._scripts.call("begin", claim.token, last))
 
     def renew(self, claim: Claim) -> bool:
         """Keep the lease for another LEASE_MS; False when it is somebody else's now."""

@@ -47,6 +47,12 @@ def item(redis: Redis, name: str, id_: str) -> Fields | None:
     return found[0][1] if found else None
 
 
+def order_of(id_: str) -> tuple[int, int]:
+    """By which ids are older and newer than others."""
+    at, _, number = id_.partition("-")
+    return int(at), int(number)
+
+
 def millisecond(id_: str) -> int:
     """When an item was added; Redis builds ids from Unix milliseconds."""
     return int(id_.partition("-")[0])

@@ -398,6 +398,55 @@ def test_a_poison_item_dies_after_five_rounds_while_others_pass(
     assert not key_held(redis, "3")
 
 
+def test_a_poison_item_that_was_sent_alone_first_shows_itself_among_others(
+    office: Office, redis: Redis, there: CustomerIo
+) -> None:
+    """What comes again ends where it ended, so it would never be beside any that pass."""
+    office.outbox.accept(mapped("d1", person("7"), order("1"), order="1"), b"{}")
+    there.fault(500, times=-1, match={"id": "7"})
+    turn(office, redis)
+    fill(office, "2", "3")
+    for _ in range(5):
+        turn(office, redis)
+    assert there.events() == ["2", "3"]
+    told = status(redis)
+    assert (told["pending"], told["dead"], lease(redis)) == (0, 2, None)
+
+
+@pytest.mark.parametrize("tries", [1, 8])
+def test_after_an_outage_what_comes_again_ends_where_it_ended(
+    office: Office, redis: Redis, there: CustomerIo, tries: int
+) -> None:
+    fill(office, "1")
+    there.fault(500, times=-1)
+    turn(office, redis)
+    fill(office, "2", "3")
+    for _ in range(1, tries):
+        turn(office, redis)
+    before = len(there.requests())
+    there.heal()
+    turn(office, redis)
+    first, others = there.requests()[before:]
+    assert first["json"] == there.requests()[0]["json"]
+    assert others["items"] == 2
+    assert there.events() == ["1", "2", "3"]
+
+
+def test_what_comes_again_is_as_large_as_it_was(
+    office: Office, redis: Redis, there: CustomerIo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though by then less would be thought to fit, and more requests it may take."""
+    fill(office, *(f"{number:02}" for number in range(20)))
+    there.fault(500)
+    turn(office, redis)
+    fill(office, "99")
+    monkeypatch.setattr(flush_module, "FILL", 0.001)
+    turn(office, redis)
+    first, again, last = there.requests()
+    assert first["json"] == again["json"]
+    assert last["items"] == 1
+
+
 def test_in_a_long_outage_nobody_dies(office: Office, redis: Redis, there: CustomerIo) -> None:
     fill(office, *"123456")
     there.fault(500, times=-1)
@@ -775,12 +824,9 @@ def test_a_flush_that_died_sends_the_same_again(
     assert added(there) == [(["tea"], True), (["mug"], False), (["cup"], False)]
     assert tiers(there) == [("bronze", "gold")]
     assert there.people()[0]["attributes"]["tags"] == ["vip"]
-    died, again = (
-        {item["id"] for item in request["json"]["batch"] if item["action"] == "event"}
-        for request in there.requests()[1:]
-    )
-    assert died < again
-    assert len(again - died) == 1
+    died, again, since = (request["json"]["batch"] for request in there.requests()[1:])
+    assert died == again, "and what came since goes behind it"
+    assert [item["action"] for item in since] == ["identify", "event"]
 
 
 def test_what_was_not_sent_is_not_remembered(

@@ -568,6 +568,7 @@ STALE_STEPS: dict[str, Callable[[Outbox, Claim], Any]] = {
     "pause": lambda outbox, stale: outbox.back_off(stale, 60, "answered 401", paused=True),
     "die": lambda outbox, stale: outbox.back_off(stale, 1, "fault", died=True),
     "release": lambda outbox, stale: outbox.release(stale),
+    "begin": lambda outbox, stale: outbox.begin(stale, all_of(outbox)[1].id),
     "renew": lambda outbox, stale: outbox.renew(stale),
 }
 
@@ -593,6 +594,39 @@ def test_a_settlement_that_lost_its_lease_is_told_from_an_empty_outbox(
     work = Settlement(done=all_of(outbox))
     assert outbox.settle(found, work) == 0
     assert outbox.settle(found, work) is None
+
+
+# begin
+
+
+def test_where_batches_ended_is_told_to_who_comes_after(outbox: Outbox, redis: Redis) -> None:
+    fill(outbox, *map(str, range(5)))
+    found = claim(outbox, redis)
+    assert found.ends == ()
+    ids = [entry.id for entry in all_of(outbox)]
+    for last in (ids[1], ids[3], ids[1]):
+        assert outbox.begin(found, last)
+    redis.delete(LEASE)
+    again = claim(outbox, redis, "t2")
+    assert again.ends == (ids[3], ids[1])
+    assert not outbox.begin(found, ids[4]), "the lease is another's"
+    outbox.settle(again, Settlement(done=all_of(outbox)[:2]))
+    assert outbox.begin(again, ids[4])
+    redis.delete(LEASE)
+    assert claim(outbox, redis, "t3").ends == (ids[3], ids[4]), "what is gone has no end"
+
+
+def test_ids_are_compared_as_numbers(outbox: Outbox, redis: Redis) -> None:
+    fill(outbox, "1")
+    found = claim(outbox, redis)
+    redis.delete(STREAM)
+    for id_ in ("99-1", "100-2", "100-10"):
+        redis.xadd(STREAM, {"d": "{}"}, id=id_)
+        assert outbox.begin(found, id_)
+    redis.xdel(STREAM, "99-1")
+    assert outbox.begin(found, "100-10")
+    redis.delete(LEASE)
+    assert claim(outbox, redis).ends == ("100-2", "100-10")
 
 
 # renew, back off, release

@@ -166,11 +166,14 @@ def _load(
                 loaded.unreadable.append(each)
                 continue
             mapped = mappings.apply(facts, each.body)
-            if mapped.catalog is None:
-                problem = mapped.reason or "it is no product"
+            product = mapped.catalog
+            if product is None or not (
+                product.removed or product.variants or "name" in product.fields
+            ):
+                problem = mapped.reason or "it has no name and no variants: is it a product?"
                 loaded.unreadable.append(each._replace(body=None, problem=problem))
                 continue
-            products.append(mapped.catalog)
+            products.append(product)
             loaded.left_out.update(f"{left.path}: {left.problem}" for left in mapped.left_out)
         stored = store.store(facts.platform, facts.shop, products)
         loaded.stored += sum(stored)

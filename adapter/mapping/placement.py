@@ -32,6 +32,7 @@ def misplaced(upper: Sources, lower: Sources | None, faults: list[Fault]) -> Non
     forget them: what they hold is not looked at. `lower` is what the directory is laid over."""
     known = _known(lower or upper)
     _unread(upper.directory, known, faults)
+    _misspelt(upper.directory, faults)
     for (platform, shop), trees in upper.shops.items():
         folder = next((Path(tree.file).parent for tree in trees.values()), None)
         if folder is not None and not _DOMAIN.fullmatch(shop):
@@ -60,6 +61,16 @@ def _unread(directory: Path, known: dict[str, list[str]], faults: list[Fault]) -
     for file in sorted(each for each in found if each.suffix in SUFFIXES and each.stem[0] != "."):
         if file.name not in TOP_FILES:
             faults.append(Fault(str(file), 1, 1, f"nothing reads it{_meant('', file.name, known)}"))
+
+
+def _misspelt(directory: Path, faults: list[Fault]) -> None:
+    """Files that differ from those that are read by the case of their ending alone."""
+    for pattern in ("*.*", "*/*.*", "*/*/*.*"):
+        for file in sorted(directory.glob(pattern)):
+            own = file.suffix.lower()
+            if own in SUFFIXES and own != file.suffix:
+                meant = file.with_suffix(SUFFIXES[0]).name
+                faults.append(Fault(str(file), 1, 1, f"nothing reads it, did you mean '{meant}'?"))
 
 
 def _lost(

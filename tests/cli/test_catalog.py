@@ -182,6 +182,13 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_kept(
     assert redis.exists(KEY + "1", KEY + "2") == 2
 
 
+def test_what_is_no_product_is_not_taken_for_one(load: Run) -> None:
+    order = FIXTURES / "orders_create.json"
+    done = load(order)
+    assert (done.returncode, counts(done)) == (1, (0, 0, 1))
+    assert "no name and no variants" in done.stdout
+
+
 @pytest.mark.parametrize("text", ["", "[]", "oops", '[{"title": "x"}]'])
 def test_exit_1_when_no_product_could_be_read(load: Run, tmp_path: Path, text: str) -> None:
     file = tmp_path / "x.json"

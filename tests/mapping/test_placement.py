@@ -45,15 +45,18 @@ def told(home: Path, **layers: dict[str, str]) -> tuple[list[str], list[str]]:
         ("name.yml", "nothing reads it, did you mean 'names.yml'?"),
         ("topics.yml", "nothing reads it, did you mean 'acme/topics.yml'?"),
         ("quiz.yml", "nothing reads it"),
+        ("names.YML", "nothing reads it, did you mean 'names.yml'?"),
         # in a folder
         ("acme/order.yml", "lies over nothing, did you mean 'acme/orders.yml'?"),
         ("acme/orders.yaml", "lies over nothing, did you mean 'acme/orders.yml'?"),
         ("Acme/orders.yml", "lies over nothing, did you mean 'acme/orders.yml'?"),
         ("acne/Order.yml", "lies over nothing, did you mean 'acme/orders.yml'?"),
+        ("acme/orders.YAML", "nothing reads it, did you mean 'orders.yml'?"),
         ("acme/names.yml", "lies over nothing, did you mean 'names.yml'?"),
         ("acme/quiz.yml", "lies over nothing; a file of its own needs 'topics'"),
         ("acne/topics.yml", "lies over nothing, did you mean 'acme/topics.yml'?"),
         # of a shop
+        ("acme/eu.example/orders.Yml", "nothing reads it, did you mean 'orders.yml'?"),
         ("acme/eu.example/order.yml", "lies over nothing, did you mean 'acme/orders.yml'?"),
         ("acme/eu.example/names.yml", "names.yml holds for all shops: none is read here"),
         ("acme/eu.example/topics.yml", "topics.yml holds for all shops: none is read here"),

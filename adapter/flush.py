@@ -137,16 +137,16 @@ def _drain(office: Office, claim: Claim, keeper: _Keeper, tally: Tally) -> None:
             # only beside others that pass.
             single = caution > 0 and failures < FAILURES_BEFORE_HALVING
             most = 1 if single else MOST_ENTRIES
-            batch = ahead.result() if ahead else _prepare(office, courier, reader, most, {})
+            batch = ahead.result() if ahead else _prepare(office, claim, courier, reader, most, {})
             # While this batch is on its way the one before it is settled, and the next one is made
             # ready as if both had arrived.
             taught = batch.resolution.taught
             known = {**unsettled, **taught}
             ahead = None
             if reader.more and not single:
-                ahead = beside.submit(_prepare, office, courier, reader, most, known)
+                ahead = beside.submit(_prepare, office, claim, courier, reader, most, known)
             keeper.begin_batch()
-            if batch.parcel.items and not outbox.begin(claim, batch.entries[-1].id):
+            if not batch.begun:
                 if behind is not None:
                     behind.result()
                 _log.warning("lease lost, nothing sent", extra={"workspace": office.workspace})
@@ -193,16 +193,22 @@ def _drain(office: Office, claim: Claim, keeper: _Keeper, tally: Tally) -> None:
 @dataclass(frozen=True, slots=True)
 class _Batch:
     """Entries, what they come to, and that as bytes. `cut`: it ends where one ended that was sent
-    before, though more is there."""
+    before, though more is there; `begun`: that it ends there is written down."""
 
     entries: Sequence[Entry]
     resolution: Resolution
     parcel: Parcel
     cut: bool
+    begun: bool
 
 
 def _prepare(
-    office: Office, courier: Courier, reader: _Reader, most: int, known: Mapping[Ref, Json]
+    office: Office,
+    claim: Claim,
+    courier: Courier,
+    reader: _Reader,
+    most: int,
+    known: Mapping[Ref, Json],
 ) -> _Batch:
     """The next entries, made ready; `known` is what the batch before them is about to teach."""
     entries = reader.batch(most)
@@ -211,7 +217,9 @@ def _prepare(
     resolution = resolve(entries, memory, now=int(time.time()), policy=office.policy)
     parcel = courier.encode(resolution.operations)
     reader.learn(len(parcel.items), parcel.data_bytes)
-    return _Batch(entries, resolution, parcel, cut)
+    # Here, and not when it is sent: it would wait for the settling of the batch before it.
+    begun = not parcel.items or office.outbox.begin(claim, entries[-1].id)
+    return _Batch(entries, resolution, parcel, cut, begun)
 
 
 def _remembered(

@@ -128,6 +128,7 @@ end
 local left = redis.call('XLEN', outbox)
 if left == 0 then
   redis.call('DEL', lease)
+  redis.call('HDEL', attempts, 'ends')
 elseif work.hand_over then
   redis.call('DEL', lease)
   wake(prefix, ARGV[3])

@@ -5,7 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from builders import event, mapped, person
 from edge.lab import Lab, Valkey, until
+
+from adapter.jobs import flush_job
+from adapter.store.outbox import Outbox
 
 from .conftest import Channel
 
@@ -17,8 +21,13 @@ def test_the_worker_tells_what_it_finds(tmp_path: Path, channel: Channel) -> Non
         valkey.client() as redis,
         Lab(tmp_path, REDIS_URL=valkey.url()) as lab,
     ):
-        redis.hset("adapter:default:trouble", "paused", "1")
-        redis.hset("adapter:default:last_error", mapping={"reason": "answered 401", "at": 1})
+        outbox = Outbox(redis, "default", flush_job("default"))
+        outbox.accept(mapped("d1", person(), event("1001")), b"{}")
+        job_id = redis.lpop("rq:queue:adapter")
+        assert job_id is not None
+        claim = outbox.claim(job_id.decode(), "t1")
+        assert claim is not None
+        assert outbox.back_off(claim, 60, "answered 401", paused=True)
         sandbox = lab.sandbox()
         workers = [lab.worker(sandbox, ALERT_WEBHOOK_URL=channel.url) for _ in range(2)]
         until(lambda: channel.said, "somebody was told")

@@ -183,8 +183,9 @@ def _drain(office: Office, claim: Claim, keeper: _Keeper, tally: Tally) -> None:
                 if not left or over:
                     return
                 if ahead and report.dead and _is_mistaken(office, ahead.result(), batch, work):
+                    # Made anew it ends where it is written down that it does.
+                    reader.rewind(end=ahead.result().entries[-1].id)
                     ahead = None
-                    reader.rewind()
                 if not batch.entries:
                     reader.rewind()
             caution, failures = caution - len(batch.entries), 0
@@ -486,12 +487,15 @@ class _Reader:
             real = self._destination.size(items, data_bytes)
             self._scale = min(max(real / self._guessed, LEAST_SCALE), 1.0)
 
-    def rewind(self, *, whole: bool = False) -> None:
-        """Begin again at the oldest entry; `whole`: wherever batches ended before."""
+    def rewind(self, *, whole: bool = False, end: str | None = None) -> None:
+        """Begin again at the oldest entry; `whole`: wherever batches ended before; `end` is where
+        one did that was made ready since."""
         self._ahead.clear()
         self._last = ""
         if whole:
             self._ends = []
+        if end is not None:
+            self._ends.append(order_of(end))
 
     def _read(self, count: int) -> bool:
         found = self._outbox.read(self._last, count)

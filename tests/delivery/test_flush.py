@@ -447,6 +447,48 @@ def test_what_comes_again_is_as_large_as_it_was(
     assert last["items"] == 1
 
 
+def test_what_was_made_ready_anew_comes_again_as_it_was_sent(
+    office: Office, redis: Redis, there: CustomerIo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By then more would be thought to fit, while it is written down where it was to end."""
+
+    class Small(Track):
+        max_request_bytes = 9_000
+
+    office.destination = Small()
+    newest = person("42", as_of=AT + 9, attributes={"city": "York"})
+    office.outbox.accept(mapped("p", newest), b"{}")
+    turn(office, redis)
+    large = mapped("d1", person("42"), order("1", note="n" * 8_300), order="1")
+    office.outbox.accept(large, b"{}")
+    refund = event("9", "order_refunded", order_id="1")
+    office.outbox.accept(mapped("d9", NAMELESS, refund, order="1"), b"{}")
+    for number in range(10, 30):
+        # Of what is outdated nothing is sent: entries come to less than they seem to.
+        office.outbox.accept(
+            mapped(f"o{number}", person("42", attributes={"city": "x" * 600})), b"{}"
+        )
+        fill(office, str(number))
+    before = len(there.requests())
+    there.fault(refuse=True, match={"name": "order_completed"})
+    settle, calls = office.outbox.settle, list[Any]()
+
+    def lost(*args: Any, **more: Any) -> int | None:
+        calls.append(args)
+        if len(calls) == 2:
+            redis.set(LEASE, "run:another", px=9_000)
+        return settle(*args, **more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(office.outbox, "settle", lost)
+        turn(office, redis)
+    sent = there.requests()[before:]
+    redis.delete(LEASE)
+    turn(office, redis)
+    again = there.requests()[before + len(sent)]
+    assert again["json"] in [request["json"] for request in sent]
+
+
 def test_in_a_long_outage_nobody_dies(office: Office, redis: Redis, there: CustomerIo) -> None:
     fill(office, *"123456")
     there.fault(500, times=-1)

@@ -958,12 +958,34 @@ def test_a_sale_that_came_to_nothing_is_nobodys_and_so_is_what_followed_it(
     assert dict(resolution.skipped) == {refund.id: "no_person"}
 
 
-def test_a_sale_whose_owner_became_known_stays_theirs(outbox: Outbox, redis: Redis) -> None:
+def test_a_sale_whose_owner_became_known_is_told_as_theirs(outbox: Outbox, redis: Redis) -> None:
+    """By a body of the order that did not name the cart: it let go what waited for the order."""
     put_aside(outbox, redis, "sale", "refund")
     remember(redis, ORDER, ADA)
     redis.zadd(PREFIX + "waiting", {CART_WAITING.removeprefix(PREFIX): time.time() - 1})
-    assert outbox.sweep() == (1, 0)
+    assert outbox.sweep() == (2, 0)
     assert outbox.owners([ORDER]) == {ORDER: ADA}
+    assert redis.get(BUSINESS_KEY) == b"d1"
+    assert "ignored" not in counts(redis)
+    resolution = resolve(all_of(outbox), {ORDER: ADA}, now=AT)
+    told = [one.name for one in resolution.operations if one.action == "event"]
+    assert told == ["order_completed", "order_refunded"]
+    assert not resolution.waits
+
+
+def test_what_gives_way_to_newer_ones_may_be_told_by_another_body(
+    outbox: Outbox, redis: Redis
+) -> None:
+    who = person(None, tokens={"cart": "c1"})
+    outbox.accept(mapped("d1", who, event("1001"), order="1001"), b"{}")
+    for number in range(20):
+        edited = event(str(number), "order_edited")
+        outbox.accept(mapped(f"u{number}", who, edited, order="1001"), b"{}")
+    waits = [(entry.id, CART) for entry in all_of(outbox)]
+    outbox.settle(claim(outbox, redis), Settlement(waits=waits))
+    assert counts(redis)["ignored:too many without a person"] == 1
+    assert not redis.exists(BUSINESS_KEY)
+    assert redis.exists(f"{PREFIX}key:{PLATFORM}:{SHOP}:order_edited:0")
 
 
 def test_what_waits_for_an_order_of_a_very_long_id_waits_a_day(

@@ -85,7 +85,7 @@ for _, item in ipairs(work.waits) do
     redis.call('ZADD', prefix .. 'waiting', 'GT', deadline, item[2])
     redis.call('XDEL', outbox, item[1])
     if item[4] > 0 and redis.call('LLEN', prefix .. item[2]) > item[4] then
-      redis.call('LPOP', prefix .. item[2])
+      give_keys_back(prefix, cjson.decode(redis.call('LPOP', prefix .. item[2])))
       redis.call('HINCRBY', prefix .. 'counts', 'ignored', 1)
       redis.call('HINCRBY', prefix .. 'counts', 'ignored:too many without a person', 1)
     end

@@ -10,15 +10,16 @@ local parked, given_up = 0, 0
 local now = redis.call('TIME')[1]
 local over = redis.call('ZRANGEBYSCORE', prefix .. 'waiting', '-inf', now, 'LIMIT', 0, ARGV[3])
 for _, ref in ipairs(over) do
-  local comes_to_nothing = string.find(ref, '^waiting:cart:') or string.find(ref, '^waiting:checkout:')
+  local under_a_cart = string.find(ref, '^waiting:cart:') or string.find(ref, '^waiting:checkout:')
   local reason = ARGV[2]
   if not string.find(ref, '^waiting:order:') then
     reason = 'its person did not become known within 72 hours'
   end
   for _, fields in ipairs(redis.call('LRANGE', prefix .. ref, 0, -1)) do
-    if comes_to_nothing then
-      given_up = given_up + 1
-      is_nobodys(prefix, cjson.decode(fields))
+    if under_a_cart then
+      if comes_to_nothing(prefix, cjson.decode(fields)) then
+        given_up = given_up + 1
+      end
     else
       park(prefix, reason, cjson.decode(fields))
       parked = parked + 1

@@ -57,24 +57,38 @@ local function waits_until(prefix, ref, deadline, fields)
   return deadline
 end
 
--- The sale of an entry came to nothing: its events may come again, from a body that names somebody.
--- What follows it goes on, and is told so.
-local function is_nobodys(prefix, fields)
+-- A sale is given up: its events may come again, from a body that names somebody. Those of carts
+-- keep their keys, by which one sees what became of them.
+local function give_keys_back(prefix, fields)
   local order, delivery, events = facts_of(fields)
-  if not order then
-    return
-  end
-  for _, text in ipairs(events) do
+  for _, text in ipairs(order and events or {}) do
     local event = cjson.decode(text)
     local key = delivery.platform .. ':' .. delivery.shop .. ':' .. event.name .. ':' .. event.key
     if redis.call('GET', prefix .. 'key:' .. key) == delivery.id then
       redis.call('DEL', prefix .. 'key:' .. key)
     end
   end
-  local record = record_of(prefix, order)
-  if not record.owner then
-    record.owner = {}
-    keep(prefix, order, record)
+end
+
+-- An entry has waited its time under a token: whether it comes to nothing. A sale whose order is
+-- somebody's by now, as a body without the token said, goes back to the outbox and is theirs; else
+-- the sale is nobody's. Either way what follows it goes on, and is told so.
+local function comes_to_nothing(prefix, fields)
+  local order = facts_of(fields)
+  local record = order and record_of(prefix, order)
+  local owner = record and type(record.owner) == 'table' and record.owner
+  if owner and next(owner) then
+    redis.call('XADD', prefix .. 'outbox', '*', unpack(fields))
+    let_go(prefix, 'waiting:' .. order)
+    return false
   end
-  let_go(prefix, 'waiting:' .. order)
+  give_keys_back(prefix, fields)
+  if record then
+    if not owner then
+      record.owner = {}
+      keep(prefix, order, record)
+    end
+    let_go(prefix, 'waiting:' .. order)
+  end
+  return true
 end

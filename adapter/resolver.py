@@ -319,7 +319,10 @@ class _Batch:
         view = self.view
         theirs = Picture()
         for one in [one for one in self.pictures if identity.follow(one, view) == who]:
-            theirs.joins(self.pictures.pop(one))
+            picture = self.pictures.pop(one)
+            if one != who:
+                picture.turns_out(profile_of(who, view))
+            theirs.joins(picture)
         if theirs.sources:
             self.closed += self._said(who, theirs)
         events, self.events = self.events, []
@@ -468,6 +471,8 @@ class _Batch:
         finals: dict[Who, Who] = {}
         for who, picture in self.pictures.items():
             finals[who] = final = identity.follow(who, view)
+            if final != who:
+                picture.turns_out(profile_of(final, view))
             before = pictures.setdefault(final, picture)
             if before is not picture:
                 before.joins(picture)

@@ -91,6 +91,14 @@ class Picture:
         self.values.update(changed)
         self.stamps.update(dict.fromkeys(changed, (1, at, 0.0, entry.delivery.id)))
 
+    def turns_out(self, profile: Profile) -> None:
+        """It is of somebody of whom more is known than it was held against: what that outdates is
+        no news. Their address is, as it makes them one; and the end of a cart is of its stamp."""
+        for name in self.stamps.keys() & profile.stamps.keys() - self.cleared - {"email"}:
+            if self.stamps[name] < profile.stamps[name]:
+                del self.stamps[name]
+                self.values.pop(name, None)
+
     def joins(self, other: Picture) -> None:
         """Another picture turned out to be of the same person."""
         for name, value in other.values.items():

@@ -440,3 +440,15 @@ def test_what_was_told_days_after_it_came_in_is_history_when_its_key_ends(days: 
     late = entry("2-0", person("42"), event("1"), order="1")
     found = run(late, memory=known, now=came + refs.KEY_SECONDS)
     assert [why for _, _, why in found.dropped] == [sales.TOLD_BEFORE]
+
+
+def test_what_a_guest_said_before_what_is_known_of_their_account_is_not_news() -> None:
+    """In one batch they turn out to be one, and nothing was held against the account until then."""
+    newest = {"city": "York", "language": "en"}
+    known = run(entry("1-0", person("42", as_of=AT + 20, attributes=newest))).taught
+    said = {"city": "Hull", "first_name": "Ada"}
+    guest = person(None, email="ada@example.com", as_of=AT, attributes=said)
+    account = person("42", email="ada@example.com", as_of=AT + 10)
+    (identify,) = run(entry("2-0", guest), entry("3-0", account), memory=known).operations
+    assert identify.identifiers == {"id": "42"}
+    assert identify.attributes == {"first_name": "Ada", "email": "ada@example.com"}

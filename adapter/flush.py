@@ -194,7 +194,7 @@ def _drain(office: Office, claim: Claim, keeper: _Keeper, tally: Tally) -> None:
 @dataclass(frozen=True, slots=True)
 class _Batch:
     """Entries, what they come to, and that as bytes. `cut`: it ends where one ended that was sent
-    before, though more is there; `begun`: that it ends there is written down."""
+    before, though more is there; `begun`: that it ends there is written down, the lease is ours."""
 
     entries: Sequence[Entry]
     resolution: Resolution
@@ -213,13 +213,14 @@ def _prepare(
 ) -> _Batch:
     """The next entries, made ready; `known` is what the batch before them is about to teach."""
     entries = reader.batch(most)
-    cut = reader.cut
+    cut, whole = reader.cut, reader.whole
     memory = _remembered(office, entries, known)
     resolution = resolve(entries, memory, now=int(time.time()), policy=office.policy)
     parcel = courier.encode(resolution.operations)
     reader.learn(len(parcel.items), parcel.data_bytes)
     # Here, and not when it is sent: it would wait for the settling of the batch before it.
-    begun = not parcel.items or office.outbox.begin(claim, entries[-1].id)
+    # A whole one comes again cut, so where it ends need not be kept.
+    begun = not parcel.items or office.outbox.begin(claim, "" if whole else entries[-1].id)
     return _Batch(entries, resolution, parcel, cut, begun)
 
 
@@ -449,6 +450,9 @@ class _Reader:
         """Whether there is more in the outbox than was handed out, as far as was seen."""
         self.cut = False
         """Whether the last batch ended at one of the ends, though more is there."""
+        self.whole = False
+        """Whether it is the one behind a rewind to a whole one."""
+        self._is_to_be_whole = False
 
     def batch(self, most: int) -> list[Entry]:
         """The next entries, at most `most` of them; empty when there are none."""
@@ -457,6 +461,7 @@ class _Reader:
         end: tuple[int, int] | None = None
         size = 0
         self.cut = False
+        self.whole, self._is_to_be_whole = self._is_to_be_whole, False
         while len(entries) < most:
             if not self._ahead and not self._read(min(most, READ_ENTRIES)):
                 break
@@ -493,7 +498,7 @@ class _Reader:
         self._ahead.clear()
         self._last = ""
         if whole:
-            self._ends = []
+            self._ends, self._is_to_be_whole = [], True
         if end is not None:
             self._ends.append(order_of(end))
 

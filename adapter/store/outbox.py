@@ -199,8 +199,8 @@ class Outbox:
         return Claim(token, attempts, caution, failures, tuple(ends.decode().split()))
 
     def begin(self, claim: Claim, last: str) -> bool:
-        """Keep that a batch which ends with the entry `last` is about to be sent; False when the
-        lease is somebody else's now."""
+        """Keep that a batch which ends with the entry `last` is about to be sent ("": keep no end);
+        False when the lease is somebody else's now."""
         with store_errors():
             return bool(self._scripts.call("begin", claim.token, last))
 

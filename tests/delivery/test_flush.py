@@ -432,6 +432,23 @@ def test_after_an_outage_what_comes_again_ends_where_it_ended(
     assert there.events() == ["1", "2", "3"]
 
 
+def test_what_came_in_during_a_long_outage_goes_out_in_few_requests(
+    office: Office, redis: Redis, there: CustomerIo
+) -> None:
+    """And not in as many as there were tries; some entries were made ready beside one of these."""
+    fill(office, "1")
+    there.fault(500, times=-1)
+    for number in range(10, 25):
+        turn(office, redis)
+        fill(office, str(number))
+    before = len(there.requests())
+    there.heal()
+    turn(office, redis)
+    items = [request["items"] for request in there.requests()[before:]]
+    assert sum(items) == 17
+    assert len(items) <= 3
+
+
 def test_what_comes_again_is_as_large_as_it_was(
     office: Office, redis: Redis, there: CustomerIo, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,7 @@ from .story import PASSWORD
 
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
-SECONDS = 10.0
+SECONDS = 30.0
 """As long as something may take to show: the machine may have other work."""
 
 expect.set_options(timeout=SECONDS * 1000)

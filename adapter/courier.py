@@ -284,7 +284,7 @@ class Courier:
 
     def _throttled(self, trouble: RetryLater) -> bool:
         """Being told to slow down, or to stop, says nothing about an item."""
-        return trouble.status == 429 or trouble.retry_after is not None or self._stopped()
+        return trouble.is_throttle or self._stopped()
 
     def _reachable(self) -> bool:
         """Whether host and credentials work, by a request without content."""

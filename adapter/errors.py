@@ -122,6 +122,11 @@ class SendError(AdapterError):
 class RetryLater(SendError):  # noqa: N818 - the name says what to do
     """Nothing is wrong with the request: wait, then send the same again."""
 
+    @property
+    def is_throttle(self) -> bool:
+        """Whether it asks to slow down, which says nothing about what was sent."""
+        return self.status == 429 or self.retry_after is not None
+
 
 class Refused(SendError):  # noqa: N818
     """The request is refused for what it holds; sending the same again cannot help."""

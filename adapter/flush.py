@@ -126,6 +126,7 @@ def _drain(office: Office, claim: Claim, keeper: _Keeper, tally: Tally) -> None:
     ahead: Future[_Batch] | None = None
     behind: Future[int | None] | None = None
     unsettled: Mapping[Ref, Json] = {}
+    whole = False
     with ThreadPoolExecutor(2, thread_name_prefix="beside") as beside:
         while True:
             if office.stop.is_set():
@@ -137,7 +138,11 @@ def _drain(office: Office, claim: Claim, keeper: _Keeper, tally: Tally) -> None:
             # only beside others that pass.
             single = caution > 0 and failures < FAILURES_BEFORE_HALVING
             most = 1 if single else MOST_ENTRIES
-            batch = ahead.result() if ahead else _prepare(office, claim, courier, reader, most, {})
+            if ahead:
+                batch = ahead.result()
+            else:
+                batch = _prepare(office, claim, courier, reader, most, {}, whole)
+                whole = False
             # While this batch is on its way the one before it is settled, and the next one is made
             # ready as if both had arrived.
             taught = batch.resolution.taught
@@ -165,7 +170,7 @@ def _drain(office: Office, claim: Claim, keeper: _Keeper, tally: Tally) -> None:
                     # shows itself among others only.
                     if ahead:
                         ahead.result()
-                    ahead = None
+                    ahead, whole = None, True
                     reader.rewind(whole=True)
                     continue
                 _wait(office, claim, report.trouble, failures)
@@ -210,10 +215,12 @@ def _prepare(
     reader: _Reader,
     most: int,
     known: Mapping[Ref, Json],
+    whole: bool = False,
 ) -> _Batch:
-    """The next entries, made ready; `known` is what the batch before them is about to teach."""
+    """The next entries, made ready; `known` is what the batch before them is about to teach,
+    `whole`: they go on beyond where a batch ended that comes again."""
     entries = reader.batch(most)
-    cut, whole = reader.cut, reader.whole
+    cut = reader.cut
     memory = _remembered(office, entries, known)
     resolution = resolve(entries, memory, now=int(time.time()), policy=office.policy)
     parcel = courier.encode(resolution.operations)
@@ -375,8 +382,8 @@ def _learned(
 
 def _is_suspect(trouble: SendError, failures: int) -> bool:
     """Whether an item may be to blame for an answer that moved nothing."""
-    told = isinstance(trouble, RetryLater) and trouble.status != 429
-    return told and trouble.retry_after is None and failures >= FAILURES_BEFORE_HALVING
+    many = failures >= FAILURES_BEFORE_HALVING
+    return many and isinstance(trouble, RetryLater) and not trouble.is_throttle
 
 
 def _moved(work: Settlement, report: Report) -> bool:
@@ -450,9 +457,6 @@ class _Reader:
         """Whether there is more in the outbox than was handed out, as far as was seen."""
         self.cut = False
         """Whether the last batch ended at one of the ends, though more is there."""
-        self.whole = False
-        """Whether it is the one behind a rewind to a whole one."""
-        self._is_to_be_whole = False
 
     def batch(self, most: int) -> list[Entry]:
         """The next entries, at most `most` of them; empty when there are none."""
@@ -461,7 +465,6 @@ class _Reader:
         end: tuple[int, int] | None = None
         size = 0
         self.cut = False
-        self.whole, self._is_to_be_whole = self._is_to_be_whole, False
         while len(entries) < most:
             if not self._ahead and not self._read(min(most, READ_ENTRIES)):
                 break
@@ -498,16 +501,13 @@ class _Reader:
         self._ahead.clear()
         self._last = ""
         if whole:
-            self._ends, self._is_to_be_whole = [], True
+            self._ends = []
         if end is not None:
             self._ends.append(order_of(end))
 
     def _read(self, count: int) -> bool:
         found = self._outbox.read(self._last, count)
         self.more = len(found) == count
-        if found and not self._last:
-            oldest = order_of(found[0].id)
-            self._ends = [end for end in self._ends if end >= oldest]
         if found:
             self._last = found[-1].id
             self._ahead.extend(found)

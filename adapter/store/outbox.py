@@ -34,6 +34,7 @@ from adapter.store.connection import store_errors
 from adapter.store.kept import squeeze
 from adapter.store.pressure import Gauge
 from adapter.store.recall import recall
+from adapter.store.room import make_way
 from adapter.store.scripts import Scripts, rq_now
 from adapter.store.streams import millisecond
 
@@ -125,7 +126,7 @@ class Outbox:
         self._secret = secret
         self._scripts = Scripts(redis, workspace, job)
         self._stream = self._scripts.prefix + "outbox"
-        self._gauge = Gauge(self._scripts.memory)
+        self._gauge = Gauge(self._scripts.memory, lambda: make_way(redis, workspace))
         self._numbers = count(1)
 
     def accept(self, mapped: Mapped, raw: bytes, *, kept: str = "", parked: str = "") -> Accepted:

@@ -11,32 +11,45 @@ REFUSE_AT, YIELD_AT = 0.85, 0.60
 """Shares of maxmemory. What is above the first belongs to those who empty Redis again: to settling,
 and to RQ, whose own writes fail when nothing is left."""
 
-LOOK_SECONDS = 0.25
-"""How old the figure may be. A web process takes in a few megabytes in that time at the most."""
+LOOK_SECONDS, CLOSE_LOOK_SECONDS = 0.25, 0.05
+"""How old the figure may be; the second from YIELD_AT on, where the next megabyte may matter: the
+smallest Redis on offer has 25."""
 
 Memory = tuple[int, int]
 """Bytes that Redis uses, and its maxmemory; 0 where there is no limit."""
 
 
 class Gauge:
-    """Redis's own figures, asked for with `look` at most every LOOK_SECONDS."""
+    """Redis's own figures, asked for with `look` every LOOK_SECONDS or CLOSE_LOOK_SECONDS at most.
+
+    `relieve` lets go of what may give way: nothing is refused for its sake.
+    """
 
     def __init__(
-        self, look: Callable[[], Memory], *, clock: Callable[[], float] = time.monotonic
+        self,
+        look: Callable[[], Memory],
+        relieve: Callable[[], object],
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._look = look
+        self._relieve = relieve
         self._clock = clock
         self._share = 0.0
-        self._looked: float | None = None
+        self._next = 0.0
 
     def is_full(self) -> bool:
         """Whether nothing more should be taken in. Raises StoreError."""
         now = self._clock()
-        if self._looked is None or now - self._looked >= LOOK_SECONDS:
+        if now >= self._next:
             # First, so that of many who ask at once only one goes and looks.
-            self._looked = now
+            self._next = now + (LOOK_SECONDS if self._share < YIELD_AT else CLOSE_LOOK_SECONDS)
             with store_errors():
-                self._share = share(self._look())
+                now_used = share(self._look())
+                if now_used >= REFUSE_AT:
+                    self._relieve()
+                    now_used = share(self._look())
+            self._share = now_used
         return self._share >= REFUSE_AT
 
 

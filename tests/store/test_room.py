@@ -40,12 +40,15 @@ def room(redis: Redis, hours: float = 72, most_bytes: int = 2**28) -> Room:
 
 
 def keep(redis: Redis, count: int, *, seconds_ago: float = 0) -> None:
+    """Bit by bit: what a client sends at once is Redis's memory as well, for a while."""
     pipe = redis.pipeline()
     first = round((time.time() - seconds_ago) * 1000)
     fields = {"d": dump(delivery("d1").to_json()), "w": "accepted", "b": BODY}
     for number in range(count):
         pipe.xadd(PREFIX + "kept", fields, id=f"{first}-{number + 1}")
         pipe.xadd(PREFIX + "journal", {"j": written({"t": 1})}, id=f"{first}-{number + 1}")
+        if number % 20 == 0:
+            pipe.execute()
     pipe.execute()
 
 
@@ -150,23 +153,43 @@ def test_a_body_that_gave_way_does_not_keep_its_entry_from_being_parked(
 # intake
 
 
+def hold(redis: Redis) -> None:
+    """Something that never gives way."""
+    body = os.urandom(30_000)
+    for _ in range(200):
+        redis.xadd(PREFIX + "dead", {"b": body})
+
+
+def test_what_is_kept_gives_way_before_anything_is_refused(limited: Redis) -> None:
+    keep(limited, 2_000)
+    fill_to(limited, 0.94)
+    outbox = Outbox(limited, WORKSPACE, flush_job(WORKSPACE))
+    assert outbox.accept(mapped("d1", person(), event("1001")), b"{}").events == 1
+    bodies, accounts = lengths(limited)
+    assert 0 < bodies < 2_000
+    assert accounts == 2_000
+
+
 def test_intake_refuses_before_redis_is_full(limited: Redis) -> None:
-    keep(limited, 500)
+    hold(limited)
+    keep(limited, 5)
     fill_to(limited, 0.94)
     outbox = Outbox(limited, WORKSPACE, flush_job(WORKSPACE))
     before = set(limited.scan_iter())
     with pytest.raises(StoreError, match=FULL):
         outbox.accept(mapped("d1", person(), event("1001")), b"{}")
-    assert set(limited.scan_iter()) == before
+    given = {f"{PREFIX}{name}".encode() for name in ("kept", "journal")}
+    assert lengths(limited) == (0, 0)
+    assert set(limited.scan_iter()) | given == before
 
 
 def test_intake_takes_in_again_once_there_is_room(limited: Redis) -> None:
-    keep(limited, 500)
+    hold(limited)
     fill_to(limited, 0.94)
     outbox = Outbox(limited, WORKSPACE, flush_job(WORKSPACE))
     with pytest.raises(StoreError):
         outbox.accept(mapped("d1", person(), event("1001")), b"{}")
-    room(limited).make()
+    limited.delete(PREFIX + "dead")
     deadline = time.monotonic() + 10 * LOOK_SECONDS
     while True:
         try:
@@ -176,21 +199,36 @@ def test_intake_takes_in_again_once_there_is_room(limited: Redis) -> None:
             assert time.monotonic() < deadline
 
 
-def test_the_figure_is_asked_for_a_few_times_a_second_at_most() -> None:
+def test_the_figure_is_asked_for_a_few_times_a_second_and_more_often_when_it_is_high() -> None:
     asked: list[float] = []
     now = 100.0
 
     def look() -> tuple[int, int]:
         asked.append(now)
-        return (90, 100) if now > 101 else (10, 100)
+        return (10 if now < 101 else 70 if now < 102 else 90, 100)
 
-    gauge = Gauge(look, clock=lambda: now)
+    gauge = Gauge(look, lambda: None, clock=lambda: now)
     answers = []
-    for tenth in range(16):
-        now = 100 + tenth / 10
+    for hundredth in range(0, 300, 2):
+        now = 100 + hundredth / 100
         answers.append(gauge.is_full())
-    assert answers == [False] * 12 + [True] * 4
-    assert len(asked) == 6
+    assert answers[:100] == [False] * 100
+    assert answers[103:] == [True] * 47
+    assert len([at for at in asked if at < 101]) == 4
+    assert 10 <= len([at for at in asked if 101 <= at < 102]) <= 20
+    # Twice each time, since something may have given way in between.
+    assert 20 <= len([at for at in asked if at >= 102]) <= 40
+
+
+def test_what_gives_way_keeps_it_from_being_full() -> None:
+    used = [95]
+
+    def relieve() -> None:
+        used[0] = 60
+
+    gauge = Gauge(lambda: (used[0], 100), relieve)
+    assert not gauge.is_full()
+    assert used == [60]
 
 
 @pytest.mark.parametrize(

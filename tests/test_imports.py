@@ -219,7 +219,7 @@ def test_what_is_pure_reaches_no_library() -> None:
         ("resolver.py", "import redis.client as r", "redis is not for resolver.py"),
         ("mapping/filters.py", "from flask import request", "flask is not for mapping/filters.py"),
         ("store/outbox.py", "from rq import Queue", "rq is not for store/outbox.py"),
-        ("flush.py", "import requests", "requests is not for flush.py"),
+        ("flush/drain.py", "import requests", "requests is not for flush/drain.py"),
         ("store/outbox.py", "import boto3", "boto3 is a library that this test does not know"),
         ("model.py", "from adapter.mapping import load", "model must not import mapping"),
         ("mapping/mapper.py", "import adapter.platforms", "mapping must not import platforms"),
@@ -229,7 +229,7 @@ def test_what_is_pure_reaches_no_library() -> None:
         ("web/health.py", "from adapter.worker import run", "web must not import worker"),
         ("sandbox/api.py", "from adapter.model import Json", "sandbox must not import model"),
         ("sandbox/api.py", "from ..model import Json", "sandbox must not import model"),
-        ("flush.py", "from adapter.sandbox import server", "flush must not import sandbox"),
+        ("flush/drain.py", "from adapter.sandbox import server", "flush must not import sandbox"),
         ("novelty.py", "from adapter.errors import X", "novelty is in no layer of this test"),
         (
             "errors.py",

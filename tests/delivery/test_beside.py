@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from adapter import flush as module
 from adapter.errors import StoreError
-from adapter.flush import Office
+from adapter.flush import Office, drain, reader
 
 from .test_flush import (
     LEASE,
@@ -35,8 +34,8 @@ Settle = Callable[..., int | None]
 
 @pytest.fixture(autouse=True)
 def one_entry_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_ENTRIES", 1)
-    monkeypatch.setattr(module, "READ_ENTRIES", 1)
+    monkeypatch.setattr(drain, "MOST_ENTRIES", 1)
+    monkeypatch.setattr(reader, "READ_ENTRIES", 1)
 
 
 def settling(
@@ -93,14 +92,14 @@ def test_the_next_batch_is_on_its_way_while_one_is_written_down(
 def test_what_is_not_written_down_yet_is_known_to_those_behind(
     office: Office, redis: Redis, there: CustomerIo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    prepare, ready = module._prepare, list[int]()
+    prepare, ready = drain.prepare, list[int]()
 
     def counted(*args: Any) -> Any:
         batch = prepare(*args)
         ready.append(len(batch.entries))
         return batch
 
-    monkeypatch.setattr(module, "_prepare", counted)
+    monkeypatch.setattr(drain, "prepare", counted)
     office.outbox.accept(cart(0, "tea:1"), b"{}")
     fill(office, "1", who="43")
     office.outbox.accept(cart(1, "tea:2"), b"{}")
@@ -153,7 +152,7 @@ def test_a_redis_that_fails_meanwhile_loses_neither(
 def test_asked_to_stop_it_writes_down_first_what_has_arrived(
     office: Office, redis: Redis, there: CustomerIo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settlement, seen = module._settlement, list[int]()
+    settlement, seen = drain.settlement, list[int]()
 
     def stopped(*args: Any) -> Any:
         seen.append(1)
@@ -168,7 +167,7 @@ def test_asked_to_stop_it_writes_down_first_what_has_arrived(
 
         return late
 
-    monkeypatch.setattr(module, "_settlement", stopped)
+    monkeypatch.setattr(drain, "settlement", stopped)
     fill(office, "1", "2", "3", "4")
     settling(office, monkeypatch, slow, number=2)
     turn(office, redis)

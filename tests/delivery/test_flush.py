@@ -13,10 +13,12 @@ import requests
 from builders import AT, NAMELESS, PLATFORM, SHOP, event, mapped, person
 from redis import Redis
 
-from adapter import flush as flush_module
 from adapter.destinations.track import Track
 from adapter.errors import Fault, StoreError
-from adapter.flush import LONGEST_BACKOFF_SECONDS, PAUSE_SECONDS, Office, flush
+from adapter.flush import Office, batch, drain, flush, reader
+from adapter.flush import lease as keeping
+from adapter.flush.drain import LONGEST_BACKOFF_SECONDS, PAUSE_SECONDS
+from adapter.flush.settlement import learned
 from adapter.mapping.names import Names
 from adapter.mapping.rules import read_rules
 from adapter.mapping.schema import read_schema
@@ -186,7 +188,7 @@ def test_a_job_that_is_not_named_by_the_lease_does_nothing(
 def test_who_has_worked_long_enough_hands_over(
     office: Office, redis: Redis, there: CustomerIo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flush_module, "TURN_SECONDS", -1.0)
+    monkeypatch.setattr(drain, "TURN_SECONDS", -1.0)
     for number in range(30):
         one = mapped(f"d{number}", person(), order(f"{number:02}", note="x" * 20_000))
         office.outbox.accept(one, b"{}")
@@ -457,7 +459,7 @@ def test_what_comes_again_is_as_large_as_it_was(
     there.fault(500)
     turn(office, redis)
     fill(office, "99")
-    monkeypatch.setattr(flush_module, "FILL", 0.001)
+    monkeypatch.setattr(reader, "FILL", 0.001)
     turn(office, redis)
     first, again, last = there.requests()
     assert first["json"] == again["json"]
@@ -577,7 +579,7 @@ def test_who_lost_the_lease_settles_nothing(
 def test_who_lost_the_lease_hangs_up(
     office: Office, redis: Redis, there: CustomerIo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flush_module, "LEASE_MS", 300)
+    monkeypatch.setattr(keeping, "LEASE_MS", 300)
     fill(office, "1")
     there.fault(delay=8)
     flusher = threading.Thread(target=turn, args=(office, redis))
@@ -593,7 +595,7 @@ def test_who_lost_the_lease_hangs_up(
 def test_a_lease_is_renewed_while_a_request_is_slow(
     office: Office, redis: Redis, there: CustomerIo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flush_module, "LEASE_MS", 300)
+    monkeypatch.setattr(keeping, "LEASE_MS", 300)
     fill(office, "1")
     there.fault(delay=1.5)
     flusher = threading.Thread(target=turn, args=(office, redis))
@@ -648,7 +650,7 @@ def test_asked_to_stop_it_gives_the_lease_back(
 def test_a_request_under_way_gets_a_little_time(
     office: Office, redis: Redis, there: CustomerIo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flush_module, "STOP_GRACE_SECONDS", 0.3)
+    monkeypatch.setattr(keeping, "STOP_GRACE_SECONDS", 0.3)
     fill(office, "1")
     there.fault(delay=8)
     flusher = threading.Thread(target=turn, args=(office, redis))
@@ -919,8 +921,8 @@ def test_only_what_finished_entries_taught_is_remembered(
     """And of one thing no more than up to the first of them that comes again."""
     lessons = (("a", "cart", 1), ("b", "cart", 2), ("c", "cart", 3), ("b", "tags", 9))
     told = tuple(Lesson(source, (kind, "", "", ""), value) for source, kind, value in lessons)
-    learned = flush_module._learned(Resolution((), lessons=told), finished)
-    assert {ref[0]: value for ref, value in learned.items()} == remembered
+    found = learned(Resolution((), lessons=told), finished)
+    assert {ref[0]: value for ref, value in found.items()} == remembered
 
 
 def test_a_refused_event_of_a_rule_is_dead_and_frees_no_key(
@@ -1012,14 +1014,14 @@ def test_a_fault_of_ours_is_counted_and_the_entry_finally_parked(
     office: Office, redis: Redis, there: CustomerIo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(office, "1", "2", "3")
-    resolve = flush_module.resolve
+    resolve = batch.resolve
 
     def trips_over_2(entries: Any, *args: Any, **more: Any) -> Any:
         if any(entry.delivery.id == "d2" for entry in entries):
             raise KeyError("ada@example.com")
         return resolve(entries, *args, **more)
 
-    monkeypatch.setattr(flush_module, "resolve", trips_over_2)
+    monkeypatch.setattr(batch, "resolve", trips_over_2)
     for _ in range(CLAIMS_BEFORE_CAUTION):
         with pytest.raises(KeyError):
             turn(office, redis)
@@ -1097,7 +1099,7 @@ def test_no_request_begins_once_a_batch_has_had_its_time(
     office: Office, redis: Redis, there: CustomerIo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was taken by then is settled; the rest is nobody's fault and waits."""
-    monkeypatch.setattr(flush_module, "BATCH_SECONDS", -1.0)
+    monkeypatch.setattr(keeping, "BATCH_SECONDS", -1.0)
     fill(office, "1", "2")
     turn(office, redis)
     assert there.requests() == []
@@ -1112,7 +1114,7 @@ def test_parking_the_last_entry_ends_the_flush(
 ) -> None:
     """Nothing is left: what comes in from here on wakes a job of its own."""
     fill(office, "1")
-    monkeypatch.setattr(flush_module, "resolve", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(batch, "resolve", lambda *_, **__: 1 / 0)
     for _ in range(2 * CLAIMS_BEFORE_CAUTION):
         with pytest.raises(ZeroDivisionError):
             turn(office, redis)

@@ -8,8 +8,7 @@ import pytest
 from builders import AT, mapped, person
 from redis import Redis
 
-from adapter import flush as module
-from adapter.flush import Office
+from adapter.flush import Office, drain, reader
 
 from .test_flush import LEASE, CustomerIo, dead, office, order, sandbox, there, turn
 
@@ -70,8 +69,8 @@ def test_what_was_sent_in_two_batches_and_comes_again_in_one(
         return settle(*args, **more)
 
     with monkeypatch.context() as patched:
-        patched.setattr(module, "MOST_ENTRIES", 1)
-        patched.setattr(module, "READ_ENTRIES", 1)
+        patched.setattr(drain, "MOST_ENTRIES", 1)
+        patched.setattr(reader, "READ_ENTRIES", 1)
         patched.setattr(office.outbox, "settle", lost)
         turn(office, redis)
     assert len(there.requests()) == 2

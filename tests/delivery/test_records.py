@@ -12,10 +12,9 @@ from memories import remember, remembered
 from redis import Redis
 from servers import naming
 
-from adapter import flush as module
 from adapter import whom
 from adapter.deeds import Errand
-from adapter.flush import Office
+from adapter.flush import Office, drain, reader
 from adapter.model import Action, CanonicalEvent, Mapped, Person, Ref
 from adapter.store import refs
 from adapter.store.purge import Purger
@@ -31,8 +30,8 @@ SOLD: Ref = ("sold", PLATFORM, SHOP, "checkout:k1")
 
 @pytest.fixture(autouse=True)
 def one_entry_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_ENTRIES", 1)
-    monkeypatch.setattr(module, "READ_ENTRIES", 1)
+    monkeypatch.setattr(drain, "MOST_ENTRIES", 1)
+    monkeypatch.setattr(reader, "READ_ENTRIES", 1)
 
 
 def of_order(id: str, *events: CanonicalEvent, **tokens: str) -> Mapped:

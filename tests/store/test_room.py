@@ -173,7 +173,7 @@ def test_what_is_kept_gives_way_before_anything_is_refused(limited: Redis) -> No
 def test_intake_refuses_before_redis_is_full(limited: Redis) -> None:
     hold(limited)
     keep(limited, 5)
-    fill_to(limited, 0.94)
+    fill_to(limited, 1.2)
     outbox = Outbox(limited, WORKSPACE, flush_job(WORKSPACE))
     before = set(limited.scan_iter())
     with pytest.raises(StoreError, match=FULL):
@@ -185,7 +185,7 @@ def test_intake_refuses_before_redis_is_full(limited: Redis) -> None:
 
 def test_intake_takes_in_again_once_there_is_room(limited: Redis) -> None:
     hold(limited)
-    fill_to(limited, 0.94)
+    fill_to(limited, 1.2)
     outbox = Outbox(limited, WORKSPACE, flush_job(WORKSPACE))
     with pytest.raises(StoreError):
         outbox.accept(mapped("d1", person(), event("1001")), b"{}")

@@ -101,7 +101,7 @@ def _completed(body: Json, order_id: str, cart: str | None, checkout: str | None
         "checkout_id": checkout,
         "revenue": _money(body["total_price"]),
         "subtotal": _money(body["subtotal_price"]),
-        "shipping": _money(body["total_shipping_price_set"]["shop_money"]["amount"]),
+        "shipping": _freight(body),
         "tax": _money(body["total_tax"]),
         "discount_amount": _money(body["total_discounts"]),
         "discount_code": codes[0] if codes else None,
@@ -174,11 +174,25 @@ def _ledger(body: Json, order_id: str, as_of: int, bought: int, triggered_at: fl
     if refunds := body.get("refunds"):
         paid = _money(body["total_shipping_price_set"]["shop_money"]["amount"])
         left = _money(body["current_shipping_price_set"]["shop_money"]["amount"])
-        if paid > left:
-            money["shipping_off"] = round(paid - left, 2)
+        off = min(paid - left, sum(map(_shipping, refunds)))
+        if off > 0:
+            money["shipping_off"] = round(off, 2)
         money["refunds"] = [_refund(refund, body["taxes_included"]) for refund in refunds]
     money["value"] = _money(body.get("current_total_price") or body["total_price"])
     return {name: value for name, value in money.items() if value or name == "value"}
+
+
+def _freight(body: Json) -> float:
+    if lines := body.get("shipping_lines"):
+        return sum(_money(line["discounted_price_set"]["shop_money"]["amount"]) for line in lines)
+    return _money(body["total_shipping_price_set"]["shop_money"]["amount"])
+
+
+def _shipping(refund: Json) -> float:
+    if lines := refund["refund_shipping_lines"]:
+        return sum(_money(line["subtotal_amount_set"]["shop_money"]["amount"]) for line in lines)
+    adjustments = refund["order_adjustments"]
+    return sum(-_money(one["amount"]) for one in adjustments if one["kind"] == "shipping_refund")
 
 
 def _worth(line: Json) -> float:

@@ -39,6 +39,7 @@ REFUND = (
     _optional("lines_tax", "number", "The tax on `lines`."),
     _optional("presentment_lines", "number", "`lines` in the currency that the buyer saw."),
     _optional("presentment_lines_tax", "number", "The tax on `presentment_lines`."),
+    _optional("shipping", "number", "The shipping that was paid back, whatever its sign."),
 )
 """What tells of one refund: an element of the order's body, or a body of its own."""
 

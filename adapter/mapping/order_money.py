@@ -34,8 +34,6 @@ def order_money(plan: LedgerPlan, body: dict[str, Json], frame: Frame) -> OrderM
     if order is None or (value is None and not told):
         return None
     cards = _list(plan.gift_cards, body, frame)
-    shipping = found.get("shipping", 0)
-    shipping_off = shipping - found.get("shipping_now", shipping)
     tax_included = found.get("tax_included", False)
     return OrderMoney(
         order,
@@ -46,7 +44,7 @@ def order_money(plan: LedgerPlan, body: dict[str, Json], frame: Frame) -> OrderM
         value,
         found.get("total"),
         _worth(cards, frame) if cards else 0,
-        round(shipping_off, 4) if shipping_off > 0 else 0,
+        _shipping_off(found, told),
         found.get("cancelled", False),
         seen,
         found.get("presentment_total"),
@@ -60,6 +58,17 @@ def _currency(setter: Setter | None, body: dict[str, Json], frame: Frame) -> str
 
 def _list(setter: Setter | None, body: dict[str, Json], frame: Frame) -> list[dict[str, Json]]:
     return [] if setter is None else fill((setter,), body, frame).get(setter.name) or []
+
+
+def _shipping_off(found: dict[str, Json], refunds: Iterable[dict[str, Json]]) -> float:
+    """The shipping that was paid back and is no longer in the price.
+
+    Where some is gone that nobody was paid back, it was a discount, or the order was edited.
+    """
+    shipping = found.get("shipping", 0)
+    gone = shipping - found.get("shipping_now", shipping)
+    back = sum(abs(refund.get("shipping", 0)) for refund in refunds)
+    return max(0, round(min(gone, back), 4))
 
 
 def _refund(found: dict[str, Json], tax_included: bool) -> MoneyBack:

@@ -86,6 +86,8 @@ class Order:
     shows_shipping: bool
     test: bool
     shipping: int
+    shipping_off: int
+    """What a code took off the shipping: some bodies name it as it was before that."""
     lines: list[Line]
     charges_shipping: bool = True
     cancelled: bool = False
@@ -154,9 +156,16 @@ class Order:
         self.second += self.simulator.random.choice([0, 0, 1, 40, 86_400])
 
     def refund(
-        self, pieces: list[Line], money: int, status: str = "success", *, told: bool = True
+        self,
+        pieces: list[Line],
+        money: int,
+        status: str = "success",
+        *,
+        shipping: int = 0,
+        told: bool = True,
     ) -> Json:
-        """Note a refund and tell of it; `pieces` are off the order, `money` moves."""
+        """Note a refund and tell of it; `pieces` are off the order, `money` moves. `shipping` of it
+        is told in one of the two ways that there are."""
         new = self.simulator.number()
         self.refunds.append(
             {
@@ -166,11 +175,21 @@ class Order:
                 "processed_at": iso(self.second),
                 "transactions": [self.transaction(money, status)] if money else [],
                 "refund_line_items": [self.returned(line) for line in pieces],
+                **self.shipping_back(shipping),
             }
         )
         if told:
             self.send("refunds/create", copied(self.refunds[-1]))
         return self.refunds[-1]
+
+    def shipping_back(self, shipping: int) -> Json:
+        if not shipping:
+            return {"refund_shipping_lines": [], "order_adjustments": []}
+        if self.simulator.random.random() < 0.5:
+            lines = [{"subtotal_amount_set": self.money(shipping)}]
+            return {"refund_shipping_lines": lines, "order_adjustments": []}
+        amount = "-" + text(shipping, self.currency)
+        return {"order_adjustments": [{"kind": "shipping_refund", "amount": amount}]}
 
     def transaction(self, money: int, status: str) -> Json:
         return {
@@ -222,7 +241,8 @@ class Order:
             "total_price": text(self.total, self.currency),
             "total_price_set": {"shop_money": shop, "presentment_money": seen},
             "current_total_price": text(price, self.currency),
-            "total_shipping_price_set": self.money(self.shipping),
+            "total_shipping_price_set": self.money(self.shipping + self.shipping_off),
+            "shipping_lines": [{"discounted_price_set": self.money(self.shipping)}],
             "customer": {"id": self.customer, "email": f"c{self.customer}@example.com"},
             "line_items": [
                 {
@@ -305,6 +325,7 @@ class Simulator:
             shows_shipping=chance() < 0.5,
             test=chance() < 0.03,
             shipping=self.random.choice([0, 490, 650, 1299]),
+            shipping_off=self.random.choice([0, 0, 300, 999]),
             lines=lines,
         )
 
@@ -357,15 +378,16 @@ class Simulator:
 
     def _shipping(self, order: Order, line: Line) -> None:
         order.charges_shipping = False
-        order.refund([], order.in_seen(order.shipping))
+        order.refund([], order.in_seen(order.shipping), shipping=order.shipping)
 
     def _mixed(self, order: Order, line: Line) -> None:
         extra, shipping = self.random.randint(1, 900), 0
         if order.charges_shipping and order.shipping:
-            order.charges_shipping, shipping = False, order.in_seen(order.shipping)
+            order.charges_shipping, shipping = False, order.shipping
         line.left -= 1
         order.given += extra
-        order.refund([line], order.piece(line, seen=True) + shipping + extra)
+        money = order.piece(line, seen=True) + order.in_seen(shipping) + extra
+        order.refund([line], money, shipping=shipping)
 
     def _fee(self, order: Order, line: Line) -> None:
         fee = order.piece(line, seen=True) // 5

@@ -42,6 +42,7 @@ ORDERS = """
         lines_tax: tax
         presentment_lines: seen_lines
         presentment_lines_tax: seen_tax
+        shipping: freight
       voucher: {price: price, quantity: left, bought: pieces, discount: off}
     """
 NAMED = ORDERS.replace("    order: id\n", "").replace("at: placed", "order: id\n      at: placed")
@@ -119,10 +120,17 @@ def test_tax_that_is_in_the_prices_is_not_added(apply: Apply) -> None:
 
 
 def test_shipping_that_is_gone_is_told_beside_refunds(apply: Apply) -> None:
-    refunds = [{"id": 1, "moved": 3}]
+    refunds = [{"id": 1, "moved": 5, "freight": "-2.00"}, {"id": 2, "freight": 3}, {"id": 3}]
+    assert told(apply, refunds=refunds, freight=5, freight_left="0.00").shipping_off == 5
     assert told(apply, refunds=refunds, freight=5, freight_left="2.00").shipping_off == 3
     assert told(apply, refunds=refunds, freight=5, freight_left="6.00").shipping_off == 0
     assert told(apply, refunds=refunds, freight=5).shipping_off == 0
+
+
+def test_shipping_that_nobody_was_paid_back_was_a_discount(apply: Apply) -> None:
+    refunds = [{"id": 1, "moved": 5, "freight": 1}]
+    assert told(apply, refunds=refunds, freight=5, freight_left=0).shipping_off == 1
+    assert told(apply, refunds=[{"id": 1, "moved": 5}], freight=5, freight_left=0).shipping_off == 0
 
 
 REFUNDS = """

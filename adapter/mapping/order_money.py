@@ -66,8 +66,8 @@ def _shipping_off(found: dict[str, Json], refunds: Iterable[dict[str, Json]]) ->
     Where some is gone that nobody was paid back, it was a discount, or the order was edited.
     """
     shipping = found.get("shipping", 0)
-    gone = shipping - found.get("shipping_now", shipping)
-    back = sum(abs(refund.get("shipping", 0)) for refund in refunds)
+    gone: float = shipping - found.get("shipping_now", shipping)
+    back: float = sum(abs(refund.get("shipping", 0)) for refund in refunds)
     return max(0, round(min(gone, back), 4))
 
 

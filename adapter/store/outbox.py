@@ -32,7 +32,7 @@ from adapter.resolver import Owner
 from adapter.store import catalog, refs, things, topics
 from adapter.store.connection import store_errors
 from adapter.store.kept import squeeze
-from adapter.store.pressure import Gauge
+from adapter.store.pressure import REFUSE_AT, Gauge
 from adapter.store.recall import recall
 from adapter.store.room import make_way
 from adapter.store.scripts import Scripts, rq_now
@@ -49,6 +49,9 @@ MOST_BODIES = 20
 """Bodies that stay with one dead letter: of one person's news in one batch."""
 
 _INDEX = re.compile(r"\[\d+\]")
+SECONDS_TO_MAKE_WAY = 0.3
+"""How long a webhook may wait for that: the store gives up after five."""
+
 FULL = "Redis is nearly full: what is left is for those who empty it"
 WAITED_TOO_LONG = "the order's owner did not become known within 24 hours"
 
@@ -126,7 +129,10 @@ class Outbox:
         self._secret = secret
         self._scripts = Scripts(redis, workspace, job)
         self._stream = self._scripts.prefix + "outbox"
-        self._gauge = Gauge(self._scripts.memory, lambda: make_way(redis, workspace))
+        self._gauge = Gauge(
+            self._scripts.memory,
+            lambda: make_way(redis, workspace, REFUSE_AT, SECONDS_TO_MAKE_WAY),
+        )
         self._numbers = count(1)
 
     def accept(self, mapped: Mapped, raw: bytes, *, kept: str = "", parked: str = "") -> Accepted:
@@ -137,7 +143,8 @@ class Outbox:
         `parked` it is a replay of what is parked under that id, and is parked no more unless it is
         to be parked again; the outcome is "gone" where it was replayed or dropped meanwhile.
         """
-        if self._gauge.is_full():
+        # What gives way first is what a replay would come to next.
+        if self._gauge.is_full(relieve=not kept):
             raise StoreError(FULL)
         delivery = mapped.delivery
         ignored = mapped.outcome == "ignored"

@@ -37,20 +37,29 @@ class Gauge:
         self._clock = clock
         self._share = 0.0
         self._next = 0.0
+        self._looking = False
 
-    def is_full(self) -> bool:
-        """Whether nothing more should be taken in. Raises StoreError."""
+    def is_full(self, *, relieve: bool = True) -> bool:
+        """Whether nothing more should be taken in; without `relieve` nothing gives way for it.
+        Raises StoreError."""
         now = self._clock()
-        if now >= self._next:
-            # First, so that of many who ask at once only one goes and looks.
+        # Of many who ask at once only one goes and looks.
+        if now >= self._next and not self._looking:
+            self._looking = True
             self._next = now + (LOOK_SECONDS if self._share < YIELD_AT else CLOSE_LOOK_SECONDS)
-            with store_errors():
-                now_used = share(self._look())
-                if now_used >= REFUSE_AT:
-                    self._relieve()
-                    now_used = share(self._look())
-            self._share = now_used
+            try:
+                self._share = self._now_used(relieve)
+            finally:
+                self._looking = False
         return self._share >= REFUSE_AT
+
+    def _now_used(self, relieve: bool) -> float:
+        with store_errors():
+            used = share(self._look())
+            if used < REFUSE_AT or not relieve:
+                return used
+            self._relieve()
+            return share(self._look())
 
 
 def share(memory: Memory) -> float:

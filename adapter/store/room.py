@@ -7,6 +7,7 @@ keeps an event from being told twice.
 from __future__ import annotations
 
 import logging
+import time
 from typing import Any
 
 from redis import Redis
@@ -21,6 +22,7 @@ MOST_AT_ONCE = 5_000
 """Items that one command removes: Redis does nothing else meanwhile."""
 
 STEPS, LEAST_STEP = 20, 100
+LONGEST_SECONDS = 5.0
 SAMPLES = 50
 
 _log = logging.getLogger(__name__)
@@ -60,16 +62,18 @@ class Room:
         return _trim(self._redis, self._prefix + name, "MAXLEN", count * self._most_bytes // size)
 
 
-def make_way(redis: Redis, workspace: str) -> int:
-    """While Redis is above YIELD_AT: bodies, then journal, then drift, a tenth at a time. How many
-    items gave way. Raises StoreError.
+def make_way(
+    redis: Redis, workspace: str, until: float = YIELD_AT, seconds: float = LONGEST_SECONDS
+) -> int:
+    """While Redis is fuller than `until`: bodies, then journal, then drift, a tenth at a time, for
+    so many seconds. How many items gave way. Raises StoreError.
 
     A worker does it early, and intake before it refuses anything.
     """
-    removed = 0
+    removed, over = 0, time.monotonic() + seconds
     with store_errors():
         for _ in range(STEPS):
-            if share(_memory(redis)) <= YIELD_AT:
+            if share(_memory(redis)) < until or time.monotonic() > over:
                 break
             gave = _give_up_a_tenth(redis, workspace)
             if not gave:

@@ -170,6 +170,27 @@ def test_what_is_kept_gives_way_before_anything_is_refused(limited: Redis) -> No
     assert accounts == 2_000
 
 
+def test_no_body_gives_way_to_a_replay_which_may_be_about_it(limited: Redis) -> None:
+    keep(limited, 500)
+    fill_to(limited, 1.2)
+    outbox = Outbox(limited, WORKSPACE, flush_job(WORKSPACE))
+    with pytest.raises(StoreError, match=FULL):
+        outbox.accept(mapped("d1", person(), event("1001")), b"{}", kept="1-1")
+    assert lengths(limited) == (500, 500)
+
+
+def test_while_one_makes_room_others_go_on() -> None:
+    used, asked = [95], list[bool]()
+
+    def relieve() -> None:
+        asked.append(gauge.is_full())
+        used[0] = 80
+
+    gauge = Gauge(lambda: (used[0], 100), relieve, clock=lambda: 100.0 + len(asked))
+    assert not gauge.is_full()
+    assert asked == [False]
+
+
 def test_intake_refuses_before_redis_is_full(limited: Redis) -> None:
     hold(limited)
     keep(limited, 5)

@@ -76,7 +76,15 @@ _POWERS: tuple[int, ...] = tuple(10**exponent for exponent in range(_UNKNOWN_EXP
 _EXACT = 10**15
 _PLATFORMS_OWN = ("orders_count", "lifetime_value", "currency", "last_order_id")
 _DERIVED = ("average_order_value", "first_time_buyer")
-FIGURES = frozenset({"first_order_at", "last_order_at", *_PLATFORMS_OWN, *_DERIVED} - {"currency"})
+FIGURES = (
+    "orders_count",
+    "lifetime_value",
+    "average_order_value",
+    "first_time_buyer",
+    "first_order_at",
+    "last_order_at",
+    "last_order_id",
+)
 """Attributes that stand and fall with somebody's orders."""
 
 

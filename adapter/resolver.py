@@ -312,7 +312,8 @@ class _Batch:
                 Operation("identify", dict((gone,)), sent + 1, blank(theirs), sources=(entry.id,))
             )
         if now != before:
-            self.pictures.setdefault(kept, Picture()).recount(entry, now or blank(before))
+            picture = self.pictures.setdefault(kept, Picture())
+            picture.recount(kept, entry, view, self.policy.rules, since=since)
 
     def _close(self, who: Who) -> None:
         """What was said of somebody so far goes out as theirs: from here on it is another's."""

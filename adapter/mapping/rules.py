@@ -16,7 +16,7 @@ keeps a tier that they fell out of. What a body itself says of an attribute wins
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -107,6 +107,14 @@ class Rules:
             except ValueError:
                 continue
         return derived
+
+    def following(self, gone: Collection[str]) -> list[str]:
+        """The attributes that follow from any of `gone`, by one rule or several."""
+        lost = set(gone)
+        for rule in self.rules:
+            if not rule.reads.isdisjoint(lost):
+                lost.add(rule.name)
+        return sorted(lost.difference(gone))
 
 
 _NONE = Rules()

@@ -71,25 +71,26 @@ class Picture:
         if person.named and (person.changes or TAGS in person.attributes):
             self._lists(person, profile, entry, touched)
         self._figures(person, profile, entry, touched, since)
-        inputs = {name: self.values[name] for name in touched & rules.reads}
-        if inputs:
-            # Two inputs of one rule may never stand in one body.
-            profile.inputs = {**profile.inputs, **inputs}
-            self.derives = True
-            self._rules(who, entry, profile, rules)
+        self._derive(who, entry, person.as_of, profile, rules, touched)
         # Of somebody new there is an identify in any case.
         if touched or not (profile.said or profile.sent):
             profile.says(person.as_of)
         if profile is not before and profile != before:
             keep(entry.id, who, profile, view)
 
-    def recount(self, entry: Entry, changed: Mapping[str, Json]) -> None:
+    def recount(
+        self, who: Who, entry: Entry, view: View, rules: Rules, *, since: int | None
+    ) -> None:
         """Figures that an entry changed which is no body of theirs: a merge."""
         self.sources.append(entry.id)
         at = entry.delivery.received_at
         self.as_of = max(self.as_of, at)
+        profile = known(entry.id, who, view)
+        changed = _shown(profile, since)
         self.values.update(changed)
         self.stamps.update(dict.fromkeys(changed, (1, at, 0.0, entry.delivery.id)))
+        self._derive(who, entry, at, profile, rules, set(changed))
+        keep(entry.id, who, profile, view)
 
     def turns_out(self, profile: Profile) -> None:
         """It is of somebody of whom more is known than it was held against: what that outdates is
@@ -122,7 +123,11 @@ class Picture:
         profile = known(source, who, view)
         attributes = self.values
         if self.derives:
-            attributes.update(rules.derive({**profile.inputs, **attributes}))
+            gone = {name for name in ledger.FIGURES if attributes.get(name) == ""}
+            known_now = _there({**profile.inputs, **attributes})
+            follows = rules.derive(known_now)
+            lost = [name for name in rules.following(gone) if name not in {**known_now, **follows}]
+            attributes.update(follows | dict.fromkeys(lost, ""))
         attributes.pop(who[0], None)
         if unsubscribe_on_opt_out and attributes.get("accepts_marketing") is False:
             attributes["unsubscribed"] = True
@@ -184,22 +189,32 @@ class Picture:
         if entry.ledger is not None:
             profile.orders = ledger.apply(profile.orders, entry.ledger)
         profile.due = False
-        found = figures(profile, since)
-        if not found:
-            return
+        found = _shown(profile, since)
         for name, own in stamps(entry, found).items():
             self.stamps[name] = max(profile.stamps.get(name, own), own)
         self.values.update(found)
         touched.update(found)
 
-    def _rules(self, who: Who, entry: Entry, profile: Profile, rules: Rules) -> None:
+    def _derive(
+        self, who: Who, entry: Entry, at: int, profile: Profile, rules: Rules, touched: set[str]
+    ) -> None:
+        """Whether something follows from what an entry says, and the events of it."""
+        inputs = {name: self.values[name] for name in touched & rules.reads}
+        if inputs:
+            # Two inputs of one rule may never stand in one body.
+            profile.inputs = _there({**profile.inputs, **inputs})
+            self.derives = True
+            self._rules(who, entry, at, profile, rules)
+
+    def _rules(self, who: Who, entry: Entry, as_of: int, profile: Profile, rules: Rules) -> None:
         """The events of rules whose value changed.
 
         A first value is no change: else all customers of a shop would change once on its first day.
         """
-        derived = rules.derive({**profile.inputs, **self.values}) if rules.remembering else {}
+        if not rules.remembering:
+            return
+        derived = rules.derive(_there({**profile.inputs, **self.values}))
         values: dict[str, Any] = dict(profile.rules)
-        as_of = entry.person.as_of
         for rule in rules.remembering:
             if rule.name not in derived:
                 continue
@@ -209,7 +224,7 @@ class Picture:
                 continue
             values[rule.name] = [as_of, new]
             if old != new:
-                event = _event(who, entry, rule, old, new, rules.version)
+                event = _event(who, entry, as_of, rule, old, new, rules.version)
                 self.events.append((event, entry))
         profile.rules = values
 
@@ -226,6 +241,27 @@ def figures(profile: Profile, since: int | None) -> dict[str, Json]:
     platform = dict(profile.platform)
     as_of = platform.pop("as_of", 0)
     return ledger.merged(own, ledger.latest(profile.orders), platform, as_of)
+
+
+def _shown(profile: Profile, since: int | None) -> dict[str, Json]:
+    """What is to be told of somebody's orders: their figures, and that those that were told before
+    and are not known any more are none. From here on they were told."""
+    found = figures(profile, since)
+    bits, gone = 0, []
+    for place, name in enumerate(ledger.FIGURES):
+        if name in found:
+            bits |= 1 << place
+        elif profile.shown & 1 << place:
+            gone.append(name)
+    profile.shown = bits
+    return {**found, **blank(gone)}
+
+
+def _there(values: Mapping[str, Json]) -> dict[str, Json]:
+    """The values but for figures that were taken away: nothing follows from them."""
+    return {
+        name: value for name, value in values.items() if value != "" or name not in ledger.FIGURES
+    }
 
 
 def still_true(
@@ -246,7 +282,7 @@ def still_true(
                 found[name] = value
         elif name in follows:
             found[name] = follows[name]
-        elif name not in ledger.FIGURES or not profile.orders:
+        elif name not in ledger.FIGURES or not profile.orders or value == "":
             found[name] = value
     if "accepts_marketing" in operation.attributes and "accepts_marketing" not in found:
         found.pop("unsubscribed", None)
@@ -273,9 +309,9 @@ def _attributes(person: Person, email: str | None, without: frozenset[str]) -> d
 
 
 def _event(
-    who: Who, entry: Entry, rule: Rule, old: Json, new: Json, version: int
+    who: Who, entry: Entry, as_of: int, rule: Rule, old: Json, new: Json, version: int
 ) -> CanonicalEvent:
-    delivery, as_of, name = entry.delivery, entry.person.as_of, rule.event or ""
+    delivery, name = entry.delivery, rule.event or ""
     key = ":".join([*who, rule.name, str(old), str(new), str(as_of)])
     ulid = event_ulid(delivery.platform, delivery.shop, name, key)
     properties = {

@@ -54,7 +54,9 @@ class Profile:
     theirs, `cart` the cart that current_cart_* tell of, `orders` their ledger, `platform` what the
     platform itself says of their orders and `created` when it says that they came to be, `inputs`
     what rules read. `older` is when the first of those came to be who were merged into them,
-    NOBODY_KNOWS where that is not known; `due`: orders joined theirs, so their figures are others.
+    NOBODY_KNOWS where that is not known; `due`: orders joined theirs, so their figures are others;
+    `shown` are the figures that were told, as bits of ledger.FIGURES: they are to be taken away
+    once they are not known any more.
     """
 
     sent: int = 0
@@ -70,6 +72,7 @@ class Profile:
     older: int | None = None
     due: bool = False
     said: int = 0
+    shown: int = 0
 
     @property
     def began(self) -> int | None:
@@ -94,6 +97,7 @@ class Profile:
             self.older,
             self.due,
             self.said,
+            self.shown,
         )
 
     def says(self, when: int) -> None:
@@ -123,6 +127,7 @@ class Profile:
         """What was another profile is this one from now on."""
         self.sent = max(self.sent, other.sent)
         self.said = max(self.said, other.said)
+        self.shown |= other.shown
         self.email = self.email or other.email
         stamps = dict(self.stamps)
         for name, theirs in other.stamps.items():
@@ -166,6 +171,7 @@ class Profile:
             "older": self.older,
             "due": self.due,
             "said": self.said if self.said > self.sent else 0,
+            "shown": self.shown,
         }
         return dict(compress(data.items(), data.values()))
 
@@ -188,6 +194,7 @@ class Profile:
             data.get("older"),
             data.get("due", False),
             data.get("said", 0),
+            data.get("shown", 0),
         )
 
 

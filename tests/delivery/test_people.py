@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapter.deeds import stages
+from adapter.mapping.rules import Rule, Rules
 from adapter.model import Action, Entry, Json, OrderMoney, Ref
 from adapter.people.memory import SINCE
 from adapter.resolver import MOST_READS, Policy, Resolution, references, resolve
@@ -344,6 +345,73 @@ def test_a_history_that_a_merge_makes_partial_is_no_history(
             shop.attributes("42")
         )
         shop.flush(paid(number, 1, AT + number, id="42", **kept))
+
+
+SPENT = Rule(
+    "vip_tier",
+    frozenset({"lifetime_value"}),
+    lambda known: "gold" if known["lifetime_value"] >= 100 else "bronze",
+    "vip_tier_changed",
+)
+FRESH = Rule(
+    "discount_eligible", frozenset({"orders_count"}), lambda known: known["orders_count"] < 2
+)
+TIERS = Rules((SPENT, FRESH))
+
+
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (1, 2, 0)])
+def test_figures_are_taken_away_once_an_older_order_is_heard_of(
+    order: tuple[int, ...], together: bool
+) -> None:
+    """An import, or a sale of years ago that is theirs by now: what was told was of a part."""
+    shop = whole_shop(rules=TIERS)
+    bodies = [
+        paid(1, 50, id="42", **NEW),
+        paid(2, 80, AT - 900 * DAY, id="42"),
+        paid(3, 60, id="42"),
+    ]
+    bodies = [bodies[place] for place in order]
+    for row in [bodies] if together else [[one] for one in bodies]:
+        shop.flush(*row)
+    assert set(shop.attributes("42")) <= {"created_at", "currency", "id"}
+
+
+def test_figures_come_back_with_what_follows_from_them() -> None:
+    shop = whole_shop(rules=TIERS)
+    shop.flush(paid(1, 50, id="42", **NEW), paid(2, 80, AT - 900 * DAY, id="42"))
+    shop.flush(
+        body(3, person("42", as_of=AT + 3, attributes={"orders_count": 9, "lifetime_value": 700}))
+    )
+    told = shop.attributes("42")
+    assert (told["orders_count"], told["vip_tier"], told["discount_eligible"]) == (9, "gold", False)
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_of_a_cancelled_only_order_no_time_and_no_number_is_left(together: bool) -> None:
+    shop = whole_shop()
+    sold = paid(1, 50, id="42", **NEW)
+    assert sold.ledger is not None
+    gone = paid(2, 50, AT + 5, id="42")
+    gone = replace(gone, ledger=replace(sold.ledger, as_of=AT + 5, cancelled=True))
+    for row in [[sold, gone]] if together else [[sold], [gone]]:
+        shop.flush(*row)
+    told = shop.attributes("42")
+    assert (told["orders_count"], told["lifetime_value"], told["first_time_buyer"]) == (0, 0, False)
+    assert {"first_order_at", "last_order_at", "last_order_id", "average_order_value"}.isdisjoint(
+        told
+    )
+
+
+def test_what_follows_from_the_orders_of_both_follows_a_merge() -> None:
+    shop = whole_shop(rules=TIERS)
+    shop.flush(paid(1, 60, id="42", **NEW), paid(2, 60, id="7", **NEW))
+    assert shop.attributes("42")["discount_eligible"]
+    shop.flush(merge(3, "42", "7"))
+    told = shop.attributes("42")
+    assert (told["orders_count"], told["vip_tier"], told["discount_eligible"]) == (2, "gold", False)
+    (ada,) = shop.profiles()
+    assert ada["events"].count("vip_tier_changed") == 1
 
 
 # Carts and tokens

@@ -60,7 +60,7 @@ def test_it_says_where_it_is_and_ends_at_once_in_silence(
         with pytest.raises(requests.ConnectionError):
             requests.put(f"{url}/api/v1/customers/ada%40x.com", json={}, auth=AUTH, timeout=30)
         waiter.join()
-    assert process.wait(5) == 0
+    assert process.wait(20) == 0
     assert process.stdout
     assert process.stderr
     assert process.stdout.read() == ""

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
+from adapter import transport as transport_module
 from adapter.destinations.base import Request
 from adapter.errors import RetryLater
 from adapter.pacing import Pacer
@@ -19,6 +20,9 @@ from adapter.transport import MAX_ANSWER_BYTES, Transport
 POST = Request("POST", "/api/v2/batch", b'{"batch":[]}')
 GET = Request("GET", "/api/v1/accounts/region", b"")
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+
+LONG = 10.0
+"""Seconds: what is quick takes less even on a machine that stalls, what does not end takes more."""
 
 Behaviour = Callable[["Visit"], None]
 
@@ -107,7 +111,7 @@ class Server:
             pass  # wakes accept
         self._listener.close()
         for thread in self._threads:
-            thread.join(5)
+            thread.join(LONG)
             assert not thread.is_alive()
 
 
@@ -250,7 +254,7 @@ def test_a_connection_that_was_closed_between_two_requests() -> None:
         for number in range(3):
             assert transport.send(POST).status == 200
             # Closed before the next one is sent: what crosses on the wire is no answer at all.
-            assert server.closed.acquire(timeout=5), number
+            assert server.closed.acquire(timeout=LONG), number
     assert server.connections == 3
 
 
@@ -394,7 +398,7 @@ def test_the_deadline_is_for_the_whole_answer(behaviour: Behaviour) -> None:
         started = time.monotonic()
         with pytest.raises(RetryLater, match="no answer"):
             transport.send(POST, seconds=0.3)
-        assert 0.3 <= time.monotonic() - started < 1.5
+        assert 0.3 <= time.monotonic() - started < LONG
 
 
 @pytest.mark.parametrize("behaviour", DRIPS)
@@ -411,9 +415,9 @@ def test_another_thread_ends_the_request(behaviour: Behaviour) -> None:
         aborter.start()
         started = time.monotonic()
         with pytest.raises(RetryLater, match="no answer"):
-            transport.send(POST, seconds=5)
+            transport.send(POST, seconds=2 * LONG)
         aborter.join()
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < LONG
 
 
 def test_it_works_again_after_a_deadline() -> None:
@@ -425,7 +429,7 @@ def test_it_works_again_after_a_deadline() -> None:
     with sending_to(slow_then_well) as (server, transport):
         with pytest.raises(RetryLater):
             transport.send(POST, seconds=0.2)
-        assert server.hung_up.wait(2)
+        assert server.hung_up.wait(LONG)
         assert transport.send(POST).status == 200
 
 
@@ -447,7 +451,7 @@ def test_closing_it_hangs_up() -> None:
         transport.send(POST)
         kept = transport._session.get_adapter("http://").poolmanager.connection_from_url(server.url)
         transport.close()
-        assert server.hung_up.wait(2)
+        assert server.hung_up.wait(LONG)
         del kept  # somebody who still knows the pool keeps no connection open
 
 
@@ -455,7 +459,7 @@ def test_no_watcher_is_left_behind() -> None:
     with sending_to(answering(OK)) as (_, transport):
         for _ in range(5):
             transport.send(POST)
-        until = time.monotonic() + 2
+        until = time.monotonic() + LONG
         while any(thread.name == "deadline" for thread in threading.enumerate()):
             assert time.monotonic() < until
             threading.Event().wait(0.005)
@@ -488,10 +492,10 @@ def test_requests_are_held_to_the_ceiling() -> None:
 
 def test_a_probe_counts_as_a_request() -> None:
     with paced(10.0) as (_, transport, _stop):
-        transport.send(GET)
         began = time.monotonic()
+        transport.send(GET)
         transport.send(POST)
-        assert time.monotonic() - began >= 0.09
+        assert time.monotonic() - began >= 0.1
 
 
 def test_a_turn_too_far_away_lets_all_of_it_wait() -> None:
@@ -500,8 +504,8 @@ def test_a_turn_too_far_away_lets_all_of_it_wait() -> None:
         began = time.monotonic()
         with pytest.raises(RetryLater, match="held back by RATE_LIMIT") as caught:
             transport.send(POST)
-        assert time.monotonic() - began < 1
-    assert caught.value.retry_after == pytest.approx(50, abs=1)
+        assert time.monotonic() - began < LONG
+    assert caught.value.retry_after == pytest.approx(50, abs=LONG)
     assert len(server.requests) == 1
 
 
@@ -519,7 +523,7 @@ def test_a_wait_for_a_turn_can_be_ended(how: str) -> None:
 
         waiting = threading.Thread(target=send)
         waiting.start()
-        until = time.monotonic() + 5
+        until = time.monotonic() + 9  # its turn comes after 10
         if how == "stop":
             stop.set()
         while waiting.is_alive() and time.monotonic() < until:
@@ -531,14 +535,14 @@ def test_a_wait_for_a_turn_can_be_ended(how: str) -> None:
     assert len(server.requests) == 1
 
 
-def test_what_was_not_sent_costs_no_turn() -> None:
-    with paced(2.0) as (server, transport, stop):
+def test_what_was_not_sent_costs_no_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    with paced(0.02) as (server, transport, stop):
         transport.send(POST)
         stop.set()
-        with pytest.raises(RetryLater, match="turn"):
+        pacer = transport._pacer
+        assert pacer is not None
+        monkeypatch.setattr(transport_module, "LONGEST_TURN_SECONDS", 60.0)
+        with pytest.raises(RetryLater, match="ended while it waited for its turn"):
             transport.send(POST)
-        stop.clear()
-        began = time.monotonic()
-        transport.send(POST)
-        assert time.monotonic() - began < 0.9
-    assert len(server.requests) == 2
+        assert pacer.seconds_left() <= 50, "and not a hundred"
+    assert len(server.requests) == 1

@@ -56,7 +56,7 @@ def settling(
 
 
 def awaited(is_so: Callable[[], bool]) -> None:
-    until = time.monotonic() + 5
+    until = time.monotonic() + 30
     while not is_so():
         assert time.monotonic() < until
         threading.Event().wait(0.005)

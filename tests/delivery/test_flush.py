@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -163,14 +164,14 @@ def test_more_than_a_request_holds_goes_in_several(
 
 
 def test_what_comes_in_meanwhile_is_sent_too(
-    office: Office, redis: Redis, there: CustomerIo
+    office: Office, redis: Redis, there: CustomerIo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(office, "1")
-    there.fault(delay=0.3)
-    flusher = threading.Thread(target=turn, args=(office, redis))
-    flusher.start()
-    await_request(there)
-    fill(office, "2")
+    with answer_held_back(office, monkeypatch):
+        flusher = threading.Thread(target=turn, args=(office, redis))
+        flusher.start()
+        await_request(there, answered=True)
+        fill(office, "2")
     flusher.join()
     assert there.events() == ["1", "2"]
     assert (status(redis)["pending"], redis.llen(RQ_LIST)) == (0, 0)
@@ -549,24 +550,41 @@ def test_a_delivery_of_which_one_half_dies_and_the_other_fails_is_no_progress(
 # Losing the lease
 
 
-def await_request(there: CustomerIo) -> None:
-    """Until the sandbox works on a request that it has not answered."""
-    until = time.monotonic() + 5
-    while not any(request["status"] is None for request in there.requests()):
+def await_request(there: CustomerIo, *, answered: bool = False) -> None:
+    """Until the sandbox works on a request that it has not answered, or has answered one."""
+    until = time.monotonic() + 30
+    while not any((request["status"] is not None) is answered for request in there.requests()):
         assert time.monotonic() < until
         threading.Event().wait(0.01)
 
 
+@contextmanager
+def answer_held_back(office: Office, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The next request takes effect, and its answer is not there before the block is left."""
+    send, over = office.transport.send, threading.Event()
+
+    def late(*args: Any, **more: Any) -> Any:
+        answer = send(*args, **more)
+        assert over.wait(60)
+        return answer
+
+    monkeypatch.setattr(office.transport, "send", late)
+    try:
+        yield
+    finally:
+        over.set()
+
+
 def test_who_lost_the_lease_settles_nothing(
-    office: Office, redis: Redis, there: CustomerIo
+    office: Office, redis: Redis, there: CustomerIo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(office, "1", "2")
-    there.fault(delay=0.4)
-    flusher = threading.Thread(target=turn, args=(office, redis))
-    flusher.start()
-    await_request(there)
-    redis.set(LEASE, "run:another", px=9000)
-    before = {name: redis.dump(name) for name in redis.scan_iter()}
+    with answer_held_back(office, monkeypatch):
+        flusher = threading.Thread(target=turn, args=(office, redis))
+        flusher.start()
+        await_request(there, answered=True)
+        redis.set(LEASE, "run:another", px=60_000)
+        before = {name: redis.dump(name) for name in redis.scan_iter()}
     flusher.join()
     assert {name: redis.dump(name) for name in redis.scan_iter()} == before
     assert status(redis)["pending"] == 2
@@ -581,12 +599,12 @@ def test_who_lost_the_lease_hangs_up(
 ) -> None:
     monkeypatch.setattr(keeping, "LEASE_MS", 300)
     fill(office, "1")
-    there.fault(delay=8)
+    there.fault(delay=40)
     flusher = threading.Thread(target=turn, args=(office, redis))
     flusher.start()
     await_request(there)
-    redis.set(LEASE, "run:another", px=9000)
-    flusher.join(4)
+    redis.set(LEASE, "run:another", px=60_000)
+    flusher.join(20)
     assert not flusher.is_alive()
     assert lease(redis) == "run:another"
     assert status(redis)["pending"] == 1
@@ -597,11 +615,15 @@ def test_a_lease_is_renewed_while_a_request_is_slow(
 ) -> None:
     monkeypatch.setattr(keeping, "LEASE_MS", 300)
     fill(office, "1")
-    there.fault(delay=1.5)
-    flusher = threading.Thread(target=turn, args=(office, redis))
-    flusher.start()
-    await_request(there)
-    redis.pexpire(LEASE, 1000)
+    with answer_held_back(office, monkeypatch):
+        flusher = threading.Thread(target=turn, args=(office, redis))
+        flusher.start()
+        await_request(there, answered=True)
+        redis.pexpire(LEASE, 8000)
+        until = time.monotonic() + 30
+        while redis.pttl(LEASE) <= 8000:
+            assert time.monotonic() < until, "not renewed"
+            threading.Event().wait(0.01)
     flusher.join()
     assert (status(redis)["pending"], status(redis)["sent"]) == (0, 1)
 
@@ -652,12 +674,12 @@ def test_a_request_under_way_gets_a_little_time(
 ) -> None:
     monkeypatch.setattr(keeping, "STOP_GRACE_SECONDS", 0.3)
     fill(office, "1")
-    there.fault(delay=8)
+    there.fault(delay=40)
     flusher = threading.Thread(target=turn, args=(office, redis))
     flusher.start()
     await_request(there)
     office.stop.set()
-    flusher.join(4)
+    flusher.join(20)
     assert not flusher.is_alive()
     assert (lease(redis), status(redis)["pending"], failures(redis)) == (None, 1, 0)
     assert status(redis)["last_error"] is None

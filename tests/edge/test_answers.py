@@ -41,14 +41,14 @@ def post(web: Web, webhook: Webhook, **headers: str | bytes | None) -> requests.
             del sent[name]
         else:
             sent[name] = value
-    return requests.post(web.webhooks, data=webhook.body, headers=sent, timeout=10)
+    return requests.post(web.webhooks, data=webhook.body, headers=sent, timeout=30)
 
 
 def speak(web: Web, request: bytes, *, half_close: bool = False) -> bytes:
     """Send bytes as they are; everything that is answered until the server hangs up."""
     answer = b""
     # A server that hangs up before it has read everything resets the connection.
-    with suppress(OSError), socket.create_connection(web.address, timeout=10) as peer:
+    with suppress(OSError), socket.create_connection(web.address, timeout=30) as peer:
         peer.sendall(request)
         if half_close:
             peer.shutdown(socket.SHUT_WR)
@@ -136,7 +136,7 @@ def parked(stack: Stack, webhook: Webhook) -> list[dict[bytes, bytes]]:
 def test_any_of_several_secrets_is_good(web: Web, secret: str) -> None:
     webhook = Shopper().webhook("orders/paid")
     answer = requests.post(
-        web.webhooks, data=webhook.body, headers=webhook.headers(secret), timeout=10
+        web.webhooks, data=webhook.body, headers=webhook.headers(secret), timeout=30
     )
     assert answer.json()["outcome"] == "accepted"
     # A retry may come signed with the other one.
@@ -148,14 +148,14 @@ def test_header_names_come_in_any_case(web: Web, case: object) -> None:
     webhook = Shopper().webhook("orders/paid")
     assert callable(case)
     headers = {case(name): value for name, value in webhook.headers().items()}
-    answer = requests.post(web.webhooks, data=webhook.body, headers=headers, timeout=10)
+    answer = requests.post(web.webhooks, data=webhook.body, headers=headers, timeout=30)
     assert answer.json()["outcome"] == "accepted"
 
 
 def test_a_chunked_body_is_a_body(web: Web) -> None:
     webhook = Shopper().webhook("orders/paid")
     pieces = (webhook.body[at : at + 1000] for at in range(0, len(webhook.body), 1000))
-    answer = requests.post(web.webhooks, data=pieces, headers=webhook.headers(), timeout=10)
+    answer = requests.post(web.webhooks, data=pieces, headers=webhook.headers(), timeout=30)
     assert answer.json()["outcome"] == "accepted"
 
 
@@ -287,14 +287,14 @@ def test_a_bad_signature_is_401(stack: Stack, web: Web, signature: str | bytes |
 def test_another_secret_is_401_and_the_body_is_not_looked_at(web: Web) -> None:
     webhook = Webhook("orders/paid", b"not even JSON")
     headers = webhook.headers("somebody else's")
-    answer = requests.post(web.webhooks, data=webhook.body, headers=headers, timeout=10)
+    answer = requests.post(web.webhooks, data=webhook.body, headers=headers, timeout=30)
     assert answer.status_code == 401
 
 
 def test_a_changed_byte_is_401(web: Web) -> None:
     webhook = Shopper().webhook("orders/paid")
     headers = webhook.headers()
-    answer = requests.post(web.webhooks, data=webhook.body + b" ", headers=headers, timeout=10)
+    answer = requests.post(web.webhooks, data=webhook.body + b" ", headers=headers, timeout=30)
     assert answer.status_code == 401
 
 
@@ -302,7 +302,7 @@ def test_a_changed_byte_is_401(web: Web) -> None:
 def test_an_unknown_platform_is_404(web: Web, platform: str) -> None:
     webhook = Shopper().webhook("orders/paid")
     answer = requests.post(
-        f"{web.url}/webhooks/{platform}", data=webhook.body, headers=webhook.headers(), timeout=10
+        f"{web.url}/webhooks/{platform}", data=webhook.body, headers=webhook.headers(), timeout=30
     )
     assert answer.status_code == 404
     assert list(answer.json()) == ["error"]
@@ -310,7 +310,7 @@ def test_an_unknown_platform_is_404(web: Web, platform: str) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
 def test_only_post_is_allowed(web: Web, method: str) -> None:
-    answer = requests.request(method, web.webhooks, timeout=10)
+    answer = requests.request(method, web.webhooks, timeout=30)
     assert answer.status_code == 405
     assert "POST" in answer.headers["Allow"]
     assert list(answer.json()) == ["error"]
@@ -335,7 +335,7 @@ def test_a_body_at_the_limit_is_taken(web: Web) -> None:
 def test_a_chunked_body_over_the_limit_is_413(web: Web) -> None:
     webhook = big(LIMIT + 1)
     pieces = iter([webhook.body[:1000], webhook.body[1000:]])
-    answer = requests.post(web.webhooks, data=pieces, headers=webhook.headers(), timeout=10)
+    answer = requests.post(web.webhooks, data=pieces, headers=webhook.headers(), timeout=30)
     assert answer.status_code == 413
 
 
@@ -452,11 +452,12 @@ def test_noise_is_never_an_error_of_ours(web: Web) -> None:
 
 def test_a_client_that_stalls_holds_up_nobody(web: Web) -> None:
     webhook = Shopper().webhook("orders/paid")
-    stalled = [socket.create_connection(web.address, timeout=10) for _ in range(20)]
+    stalled = [socket.create_connection(web.address, timeout=30) for _ in range(20)]
     try:
         for connection in stalled:
             connection.sendall(raw(webhook, body=b"")[:-2])
-        assert Shopper().webhook("orders/paid").post(web, timeout=2).status_code == 200
+        # Sooner than the stalled are cut off, which is after 10 s.
+        assert Shopper().webhook("orders/paid").post(web, timeout=8).status_code == 200
     finally:
         for connection in stalled:
             connection.close()
@@ -467,7 +468,7 @@ def test_one_connection_carries_many_deliveries(web: Web) -> None:
         for _ in range(5):
             webhook = Shopper().webhook("orders/paid")
             answer = session.post(
-                web.webhooks, data=webhook.body, headers=webhook.headers(), timeout=10
+                web.webhooks, data=webhook.body, headers=webhook.headers(), timeout=30
             )
             assert answer.json()["outcome"] == "accepted"
             assert answer.headers.get("Connection", "keep-alive").lower() == "keep-alive"
@@ -490,12 +491,12 @@ def test_a_refused_body_does_not_spoil_the_next_request(web: Web) -> None:
 
 
 def test_health(web: Web) -> None:
-    alive = requests.get(f"{web.url}/healthz", timeout=5)
+    alive = requests.get(f"{web.url}/healthz", timeout=30)
     assert (alive.status_code, alive.json()) == (200, {"status": "ok"})
-    ready = requests.get(f"{web.url}/readyz", timeout=5)
+    ready = requests.get(f"{web.url}/readyz", timeout=30)
     assert (ready.status_code, ready.json()) == (200, {"status": "ready"})
 
 
 def test_anything_else_is_a_404_in_json(web: Web) -> None:
-    answer = requests.get(f"{web.url}/nothing/here", timeout=5)
+    answer = requests.get(f"{web.url}/nothing/here", timeout=30)
     assert (answer.status_code, list(answer.json())) == (404, ["error"])

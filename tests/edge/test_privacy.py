@@ -88,7 +88,7 @@ def errands(floor: Floor) -> int:
 
 
 def await_errands(floor: Floor) -> None:
-    until(lambda: errands(floor) == 0, "the errands are done", 30)
+    until(lambda: errands(floor) == 0, "the errands are done")
 
 
 def blocked(floor: Floor) -> set[tuple[str, str]]:
@@ -196,4 +196,4 @@ def purges_are_cut_short(home: Path) -> None:
 
 
 def test_a_purge_whose_worker_is_killed_is_finished_by_the_next(cut_short: Future[None]) -> None:
-    cut_short.result(150)
+    cut_short.result(220)

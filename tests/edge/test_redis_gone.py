@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -17,45 +18,69 @@ from .lab import SCENES, Lab, Shopper, Valkey, Web, Workspace, destination, shop
 IN_TIME = 1.5
 """Seconds. A store gives up after 5 and counts a failure, a 503 makes it try again."""
 
+ROUNDS = 4
+
+
+def in_time(longest: Callable[[], float]) -> float:
+    """What took longest in the quickest of some rounds, which is in time: what makes every answer
+    late does so in all of them, a machine that stalls for a while does not."""
+    found = longest()
+    for _ in range(ROUNDS - 1):
+        if found >= IN_TIME:
+            found = min(found, longest())
+    assert found < IN_TIME
+    return found
+
 
 def refused(web: Web, times: int = 4) -> float:
-    """Every webhook is answered 503 in time; the longest that one took."""
-    longest = 0.0
-    for _ in range(times):
-        webhook = Shopper().webhook("orders/paid")
-        began = time.monotonic()
-        answer = webhook.post(web, timeout=5)
-        longest = max(longest, time.monotonic() - began)
-        assert answer.status_code == 503, answer.text
-        assert answer.json()["error"].startswith("not stored, send it again: Redis")
-        assert int(answer.headers["Retry-After"]) > 0
-    assert longest < IN_TIME
+    """Every webhook is answered 503, in time; the longest that one took."""
+    longest = in_time(lambda: max(_refused(web) for _ in range(times)))
     assert web.status("healthz") == 200, "alive"
     assert web.status("readyz") == 503, "not ready"
     return longest
 
 
+def _refused(web: Web) -> float:
+    webhook = Shopper().webhook("orders/paid")
+    began = time.monotonic()
+    answer = webhook.post(web)
+    took = time.monotonic() - began
+    assert answer.status_code == 503, answer.text
+    assert answer.json()["error"].startswith("not stored, send it again: Redis")
+    assert int(answer.headers["Retry-After"]) > 0
+    return took
+
+
 def refused_all_at_once(web: Web, times: int = 24) -> float:
-    with ThreadPoolExecutor(times) as stores:
-        return max(stores.map(lambda _: refused(web, 1), range(times)))
+    def longest() -> float:
+        with ThreadPoolExecutor(times) as stores:
+            return max(stores.map(lambda _: _refused(web), range(times)))
+
+    return in_time(longest)
 
 
 def recovers(web: Web, shopper: Shopper) -> float:
     """Seconds until a webhook is taken again, sent over and over as stores do."""
     began = time.monotonic()
-    assert shopper.webhook("orders/paid").insist(web) == "accepted"
-    assert web.status("readyz") == 200
+    take(web, shopper)
+    until(lambda: web.status("readyz") == 200, "and it says so")
     return time.monotonic() - began
+
+
+def take(web: Web, shopper: Shopper) -> None:
+    """An order, by a process as impatient as it is shipped: where Redis is slow, what was stored
+    may be answered 503, and is a duplicate when it comes again."""
+    assert shopper.webhook("orders/paid").insist(web) in ("accepted", "duplicate")
 
 
 @SCENES.add()
 def killed(home: Path) -> None:
     with shop(home) as (lab, valkey):
         sandbox = lab.sandbox()
-        web, worker = lab.web(), lab.worker(sandbox)
+        web, worker = lab.web(patient=False), lab.worker(sandbox)
         before, after = Shopper(), Shopper()
         sandbox.fail({"status": 500, "delay": 0.5})
-        assert before.webhook("orders/paid").outcome(web) == "accepted"
+        take(web, before)
         until(sandbox.requests, "the worker is in the middle of it")
         valkey.kill()
         print(f"killed: 503 within {refused(web):.3f} s")
@@ -76,13 +101,12 @@ def killed(home: Path) -> None:
 def hanging(home: Path) -> None:
     with shop(home) as (lab, valkey):
         sandbox = lab.sandbox()
-        web, worker = lab.web(), lab.worker(sandbox)
+        web, worker = lab.web(patient=False), lab.worker(sandbox)
         shopper = Shopper()
         # Connections are open and in use.
         with ThreadPoolExecutor(8) as stores:
             first = [Shopper() for _ in range(16)]
-            outcomes = list(stores.map(lambda one: one.webhook("orders/paid").outcome(web), first))
-        assert outcomes == ["accepted"] * 16
+            list(stores.map(lambda one: take(web, one), first))
         valkey.hang()
         try:
             print(f"hanging: 503 within {refused(web):.3f} s")
@@ -102,7 +126,7 @@ def never_there(home: Path) -> None:
     valkey = Valkey(home / "valkey")
     with Lab(home, REDIS_URL=valkey.url(), WEB_CONCURRENCY="1") as lab, suppress_kill(valkey):
         sandbox = lab.sandbox()
-        web = lab.web(ready="healthz")
+        web = lab.web(ready="healthz", patient=False)
         worker = lab.adapter("worker", **destination(sandbox.url))
         print(f"never there: 503 within {refused(web):.3f} s")
         until(lambda: "worker waits for Redis" in worker.said, "the worker waits")
@@ -133,7 +157,7 @@ def swallowed(home: Path) -> None:
                 plug.connect(address)
         url = f"redis://127.0.0.1:{address[1]}/0"
         lab = stack.enter_context(Lab(home, REDIS_URL=url, WEB_CONCURRENCY="1"))
-        web = lab.web(ready="healthz")
+        web = lab.web(ready="healthz", patient=False)
         print(f"swallowed: 503 within {refused(web, 3):.3f} s")
         print(f"swallowed, many at once: 503 within {refused_all_at_once(web):.3f} s")
 
@@ -203,6 +227,7 @@ def api_and_worker_gone(home: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(480)  # the first of them waits for many that run beside it
 @pytest.mark.parametrize("scene", SCENES.of(__name__))
 def test_without_redis(timed: dict[str, Future[None]], scene: str) -> None:
-    timed[scene].result(150)
+    timed[scene].result(400)

@@ -19,6 +19,7 @@ from delivery import test_ledger_simulation as simulation
 from adapter.settings import shipped
 
 from .lab import Floor, Scenes, Shopper, Webhook, crashing, iso, until
+from .test_worker_killed import noticed
 
 pytestmark = pytest.mark.slow
 
@@ -140,7 +141,7 @@ def two_owners(home: Path) -> None:
         now, ada = int(time.time()), Shopper()
         born = {"created_at": iso(now - 9_000)}
         floor.post(ada.tells("checkouts/create", at=now - 900, customer=born))
-        floor.sandbox.fail({"delay": 1})
+        floor.sandbox.fail({"delay": 6})
         done = len(floor.sandbox.requests())
         body = ada.tells("carts/update", at=now - 800, line_items=[line(1)])
         assert body.outcome(floor.web) == "accepted"
@@ -158,7 +159,7 @@ def two_owners(home: Path) -> None:
             before = floor.workspace.at_rest()
         finally:
             frozen.signal(signal.SIGCONT)
-        until(lambda: "lease lost, nothing written" in frozen.said, "it notices")
+        until(lambda: noticed(frozen), "it notices")
         assert floor.workspace.at_rest() == before
         assert floor.names(id=ada.id) == [
             "checkout_started",
@@ -192,7 +193,7 @@ def many_customers(home: Path) -> None:
         for shop in simulation.SHOPS:
             floor.workspace.knows_since_ever(shop)
         outcomes = floor.post_all(bodies)
-        floor.workspace.drained(60)
+        floor.workspace.drained(150)
         assert outcomes.count("duplicate") > 200
         assert floor.workspace.waiting() == {}
         assert floor.workspace.parked() == []
@@ -227,4 +228,4 @@ def as_webhook(delivery: simulation.Delivery, body: simulation.Json) -> Webhook:
 
 @pytest.mark.parametrize("play", PLAYS.all)
 def test_memory(plays: dict[str, Future[None]], play: str) -> None:
-    plays[play].result(150)
+    plays[play].result(220)

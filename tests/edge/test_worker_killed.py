@@ -147,9 +147,10 @@ def drips(scene: Scene) -> float:
     began = time.monotonic()
     while running(workspace) is not None:
         assert running(workspace) in (owner, None)
-        assert time.monotonic() - began < 30
+        assert time.monotonic() - began < 60
         time.sleep(0.05)
     took = time.monotonic() - began
+    # It is noticed late on a machine that stalls, hence the seconds beyond the lease.
     assert took > LEASE
     scene.check()
     assert len(scene.batches()) == 1
@@ -175,11 +176,17 @@ def is_frozen(scene: Scene) -> float:
         batches = len(scene.batches())
     finally:
         first.signal(signal.SIGCONT)
-    until(lambda: "lease lost, nothing written" in first.said, "it notices")
+    until(lambda: noticed(first), "it notices")
     scene.check()
     assert len(scene.batches()) == batches == 2
     second.assert_calm()
     return took
+
+
+def noticed(process: Process) -> bool:
+    """A worker that hung sees that its lease is lost: by the answer that it wants to settle, or by
+    its wish to keep the lease, whichever comes first; then it hangs up on who has not answered."""
+    return "lease lost, nothing written" in process.said or "delivery waits" in process.said
 
 
 def dies_again_and_again(scene: Scene) -> float:
@@ -206,15 +213,15 @@ SCENARIOS: dict[str, tuple[Callable[[Scene], float], dict[str, Any] | None]] = {
     "when claimed": (dies_at("Outbox.claim.after", 1), None),
     "when read": (dies_at("Outbox.read.after", 1), None),
     "before the request": (dies_at("Transport.send.before", 1), None),
-    "with the request under way": (dies_in_flight, {"delay": 3}),
+    "with the request under way": (dies_in_flight, {"delay": 9}),
     "when answered": (dies_at("Transport.send.after", 2), None),
     "before settling": (dies_at("Outbox.settle.before", 2), None),
     "when settled": (dies_at("Outbox.settle.after", 1), None),
     "and again": (dies_again_and_again, None),
 }
 LIVES: dict[str, tuple[Callable[[Scene], float], dict[str, Any] | None]] = {
-    "while the answer drips": (drips, {"drip": LEASE + 2}),
-    "and is frozen": (is_frozen, {"delay": 2}),
+    "while the answer drips": (drips, {"drip": LEASE + 6}),
+    "and is frozen": (is_frozen, {"delay": 9}),
     "and is cut off": (is_cut_off, {"apply": True, "close": True}),
 }
 
@@ -244,6 +251,7 @@ for _name in SCENARIOS:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(480)  # the first of them waits for many that run beside it
 @pytest.mark.parametrize("scene", SCENES.of(__name__))
 def test_each_event_is_there_once(patient: dict[str, Future[None]], scene: str) -> None:
-    patient[scene].result(150)
+    patient[scene].result(400)

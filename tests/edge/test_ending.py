@@ -15,6 +15,7 @@ import requests
 from ports import free_port
 
 from .lab import (
+    PATIENT_WEB,
     SCENES,
     SECRET,
     Lab,
@@ -28,18 +29,28 @@ from .lab import (
 )
 
 NOWHERE = "http://127.0.0.1:9"
+STALLS = 6.0
+"""So many seconds more on a machine that has other work."""
+
+FORCED = "ended without a word from Redis"
 
 
 def ends(
-    process: Process, most: float, number: signal.Signals = signal.SIGTERM, status: int = 0
+    process: Process,
+    most: float,
+    number: signal.Signals = signal.SIGTERM,
+    *,
+    forced: bool = False,
 ) -> None:
-    """It ends within `most` seconds of a signal, as it should and with all of its group."""
+    """It ends within `most` seconds of a signal, as it should and with all of its group; by its own
+    last resort only where it may be `forced`."""
     began = time.monotonic()
     process.signal(number)
-    assert process.wait(30) == status, process.said
+    assert process.wait() == 0, process.said
     took = time.monotonic() - began
     print(f"{process.log.stem}: {number.name} {took:.2f} s")
-    assert took < most
+    assert took < most + STALLS
+    assert forced or FORCED not in process.said
     assert not process.group(), "left behind"
     assert "Traceback" not in process.said
 
@@ -97,7 +108,8 @@ def worker_that_starts(home: Path) -> None:
             worker.signal(signal.SIGTERM)
             # Before it has said what to do about signals the default is as good.
             assert worker.wait() in (0, -signal.SIGTERM), worker.said
-            assert time.monotonic() - began < 3
+            assert time.monotonic() - began < 3 + STALLS
+            assert FORCED not in worker.said
             assert "Traceback" not in worker.said
 
 
@@ -117,7 +129,8 @@ def worker_in_mid_flush(home: Path) -> None:
 
         lab.worker(sandbox)
         began = time.monotonic()
-        sandbox.await_events(shopper, "order_completed", seconds=5)
+        # Its lease was given back, as was seen.
+        sandbox.await_events(shopper, "order_completed")
         print(f"taken over after {time.monotonic() - began:.2f} s")
         workspace.drained()
         assert workspace.counts()["sent"] == 1
@@ -163,7 +176,7 @@ def worker_that_rq_has_left(home: Path) -> None:
 @SCENES.add("hanging")
 def both_without_redis(home: Path, state: str) -> None:
     with shop(home) as (lab, valkey):
-        worker, web = lab.worker(NOWHERE), lab.web()
+        worker, web = lab.worker(NOWHERE), lab.web(patient=False)
         if state == "hanging":
             valkey.hang()
         else:
@@ -171,7 +184,7 @@ def both_without_redis(home: Path, state: str) -> None:
         try:
             until(lambda: web.status("readyz") == 503, "web knows")
             ends(web.process, 5)
-            ends(worker, 9)
+            ends(worker, 9, forced=True)
         finally:
             valkey.go_on()
 
@@ -180,9 +193,8 @@ def both_without_redis(home: Path, state: str) -> None:
 
 
 def up(lab: Lab) -> Process:
-    return lab.adapter(
-        "up", "--port", str(free_port()), SHOPIFY_WEBHOOK_SECRET=SECRET, **destination(NOWHERE)
-    )
+    env = {"SHOPIFY_WEBHOOK_SECRET": SECRET, **PATIENT_WEB, **destination(NOWHERE)}
+    return lab.adapter("up", "--port", str(free_port()), **env)
 
 
 def up_ready(lab: Lab) -> Web:
@@ -249,6 +261,7 @@ def everything_twice(home: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(480)  # the first of them waits for many that run beside it
 @pytest.mark.parametrize("scene", SCENES.of(__name__))
 def test_it_ends(patient: dict[str, Future[None]], scene: str) -> None:
-    patient[scene].result(150)
+    patient[scene].result(400)

@@ -134,7 +134,7 @@ def stopped_while_it_serves(home: Path, number: signal.Signals) -> None:
         assert process.wait() == 0, process.said
         took = time.monotonic() - began
         print(f"run, {number.name}: {took:.2f} s")
-        assert took < 9
+        assert took < 15, "9 where nothing else runs"
         assert lab.left() == []
         assert "Traceback" not in process.said
         calm(lab)
@@ -179,6 +179,7 @@ def adapter(lab: Lab, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(480)  # the first of them waits for many that run beside it
 @pytest.mark.parametrize("scene", SCENES.of(__name__))
 def test_run(patient: dict[str, Future[None]], scene: str) -> None:
-    patient[scene].result(150)
+    patient[scene].result(400)

@@ -140,7 +140,7 @@ class Ground:
         answer = requests.get(f"{self.sandbox.url}/_sandbox/faults", timeout=10)
         return all(fault["times"] < 0 for fault in answer.json()["faults"])
 
-    def used_up(self, seconds: float = 90) -> None:
+    def used_up(self, seconds: float = 180) -> None:
         until(self.is_used_up, "the faults have happened", seconds)
 
     # --- processes ---

@@ -129,7 +129,7 @@ def _through(ground: Ground, some: int = 1) -> None:
             load.reach(load.done + 1)
         return False
 
-    until(happened, "the weather has happened", 600 if ground.long else 90)
+    until(happened, "the weather has happened", 600 if ground.long else 300)
 
 
 # --- processes ----------------------------------------------------------------------------------
@@ -260,7 +260,7 @@ def answers(ground: Ground) -> None:
         with ground.patient("pauses"):
             ground.climate({**fault, "times": -1})
             load.let(max(1, step // 2))
-            until(lambda: _paused(ground) or load.over, "delivery pauses", 60)
+            until(lambda: _paused(ground) or load.over, "delivery pauses", 120)
             ground.weather()
 
 

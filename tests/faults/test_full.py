@@ -15,6 +15,7 @@ LONG = bool(os.environ.get("TORTURE"))
 MEGABYTES = 25 if LONG else 6
 """What Redis may take; a small one fills in seconds, and the shares are what matters."""
 
+SLOW = "Redis: TimeoutError"
 LANES = 8
 MOST = 60_000
 
@@ -40,6 +41,9 @@ def test_a_full_redis_refuses_and_then_drains_unaided(tmp_path: Path) -> None:
                 shopper = Shopper()
                 webhook = shopper.webhook("orders/create")
                 answer = webhook.post(web)
+                while answer.status_code == 503 and SLOW in answer.text:
+                    # It was only slow, and may have stored it: a store sends it again.
+                    answer = webhook.post(web)
                 if answer.status_code == 200:
                     taken.append(shopper)
                     return
@@ -69,7 +73,7 @@ def test_a_full_redis_refuses_and_then_drains_unaided(tmp_path: Path) -> None:
             until(lambda: workspace.pending() == 0, "all of it is drained", 120)
             drained = time.monotonic() - began
             for shopper, webhook in refused:
-                assert webhook.insist(web) == "accepted"
+                assert webhook.insist(web) in ("accepted", "duplicate")
                 taken.append(shopper)
             until(lambda: workspace.pending() == 0, "and what was refused", 60)
 
@@ -82,7 +86,7 @@ def test_a_full_redis_refuses_and_then_drains_unaided(tmp_path: Path) -> None:
             expected = {shopper.id: ["order_completed"] for shopper in taken}
             assert names == expected
             assert (workspace.dead(), workspace.parked()) == (0, [])
-            assert requests.get(f"{web.url}/readyz", timeout=5).status_code == 200
+            assert requests.get(f"{web.url}/readyz", timeout=30).status_code == 200
             print(
                 f"{len(taken)} orders in {MEGABYTES} MB, refused at {most:.0%},"
                 f" drained in {drained:.1f} s"

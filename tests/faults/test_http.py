@@ -23,7 +23,8 @@ from . import wire
 TORTURE = os.environ.get("TORTURE") == "1"
 SEEDS = range(10_000 if TORTURE else 400)
 LIMIT = 64 * 1024
-AT_ONCE_SECONDS = 2.0
+AT_ONCE_SECONDS = 8.0
+"""Sooner than any deadline of ours (10 s), on a machine that is busy."""
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ SEED = int(os.environ.get("TORTURE_SEED") or (random.randrange(10**6) if LONG el
 AT_ONCE = 1 if LONG else 8
 LONGEST = ("silence", "answers", "flapping", "processes_die")
 """These begin first."""
-PATIENCE_SECONDS = 7200 if LONG else 200
+PATIENCE_SECONDS = 7200 if LONG else 500
 
 
 @pytest.fixture(scope="module")

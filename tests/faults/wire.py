@@ -109,11 +109,11 @@ def flooded(web: Web, requests: Sequence[bytes], at_once: int = 8) -> Iterator[N
     flood = spawn.Process(target=_flood, args=arguments, daemon=True)
     flood.start()
     try:
-        assert begun.wait(20)
+        assert begun.wait(60)
         yield
     finally:
         stop.set()
-        flood.join(20)
+        flood.join(60)
     assert flood.exitcode == 0
 
 

@@ -18,7 +18,7 @@ from .lab import SCENES, Lab, Shopper, Valkey, Web, Workspace, destination, shop
 IN_TIME = 1.5
 """Seconds. A store gives up after 5 and counts a failure, a 503 makes it try again."""
 
-ROUNDS = 4
+ROUNDS = 6
 
 
 def in_time(longest: Callable[[], float]) -> float:

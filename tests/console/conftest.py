@@ -16,6 +16,7 @@ from werkzeug.test import TestResponse
 
 from adapter.app import build_web
 from adapter.settings import Settings
+from adapter.store import connection
 
 PASSWORD = "correct horse battery staple"
 VOID = frozenset(["base", "br", "col", "hr", "img", "input", "link", "meta", "wbr"])
@@ -23,8 +24,9 @@ MakeApp = Callable[..., Flask]
 
 
 @pytest.fixture
-def make(redis_url: str) -> Iterator[MakeApp]:
-    """Makes a web process's application with other settings."""
+def make(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeApp]:
+    """Makes a web process's application with other settings, and patient where Redis stalls."""
+    monkeypatch.setitem(connection._PATIENCE, "web", connection._PATIENCE["worker"])
     made: list[Flask] = []
 
     def build(**changes: Any) -> Flask:

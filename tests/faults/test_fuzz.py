@@ -153,7 +153,7 @@ def _no_constant(name: str) -> NoReturn:
 def line(redis_server: str) -> Iterator[Line]:
     with Redis.from_url(redis_server) as redis:
         redis.flushall()
-    client = connect(redis_server, "web", max_connections=4)
+    client = connect(redis_server, "worker", max_connections=4)
     outbox = Outbox(client, "default", flush_job("default"))
     intake = Intake({"shopify": PLATFORM}, mappings(), outbox, {"shopify": (SECRET,)}, {})
     store = Health(client)

@@ -187,7 +187,7 @@ def schema() -> Schema:
 
 @pytest.fixture
 def store(redis_url: str) -> Iterator[Drift]:
-    client = connect(redis_url, "web")
+    client = connect(redis_url, "worker")
     yield Drift(client, "default")
     client.connection_pool.disconnect()
 

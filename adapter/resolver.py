@@ -29,6 +29,7 @@ NOBODY: Owner = {}
 NO_PERSON = "no_person"
 OUTDATED = "something newer is known by now"
 AWAITS_PERSON = "waits until a checkout or an order names its person"
+CONSENT_BEFORE = "consent of an order from before the shop was connected"
 LATE_SECONDS = 72 * 3600
 """Customer.io lets an event trigger campaigns only when it is dated within the last 72 hours."""
 
@@ -43,6 +44,7 @@ MOST_READS = identity.MOST_STEPS + 2
 three are usual; only people who were merged one after the other lead on and on."""
 
 _DAY = 86400
+_CONSENT = frozenset({"accepts_marketing", "sms_opt_in"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -404,8 +406,10 @@ class _Batch:
 
     def _write(self, entry: Entry, who: Identity, *, said: bool) -> None:
         view = self.view
-        cart = profile_of(who.who, view).cart if entry.order else None
+        # As it is before this body says anything of them.
+        profile = profile_of(who.who, view)
         sold = sales.is_sold(entry, view)
+        since = self._since(entry)
         kept = self._events(entry, who.who, sold=sold)
         # An anonymous body says nothing of its owner's contacts, which may have changed since.
         if said or entry.person.attributes or entry.ledger:
@@ -415,9 +419,9 @@ class _Batch:
                 view,
                 self.policy.rules,
                 email=who.email if said else None,
-                without=sales.CART_ATTRIBUTES if sold else frozenset(),
-                cleared=sales.cleared(entry, cart, view),
-                since=self._since(entry),
+                without=self._untold(entry, since, sold=sold),
+                cleared=sales.cleared(entry, profile, view),
+                since=since,
             )
         elif not kept and entry.events:
             self.skipped[entry.id] = next(
@@ -454,13 +458,27 @@ class _Batch:
         self._count("catalog_found", enriched.found)
         return enriched.event
 
-    def _since(self, entry: Entry) -> int:
+    def _untold(self, entry: Entry, since: int | None, *, sold: bool) -> frozenset[str]:
+        """Attributes that a body says and that are not to be told."""
+        untold = sales.CART_ATTRIBUTES if sold else frozenset[str]()
+        if entry.order is None or since is None:
+            return untold
+        # Staff edit orders of years: whoever ticked a box then may have thought better of it since,
+        # and nobody has told us.
+        times = entry.person.times
+        old = {name for name in _CONSENT if times.get(name, since) < since - _DAY}
+        old &= entry.person.attributes.keys()
+        self._count(f"left_out:{CONSENT_BEFORE}", len(old))
+        return untold | old
+
+    def _since(self, entry: Entry) -> int | None:
+        """When the first whole day began on which the shop's orders are told; None before any."""
         ref = ref_of(SINCE, entry.delivery, "")
         since = self.view.get(ref)
-        if since is None:
+        if since is None and entry.ledger is not None and entry.ledger.value is not None:
             since = (entry.delivery.received_at // _DAY + 1) * _DAY
             self.view.learn(entry.id, ref, since)
-        return int(since)
+        return None if since is None else int(since)
 
     def _count(self, name: str, number: int = 1) -> None:
         if number:

@@ -27,7 +27,11 @@ LEAST_ITEMS = 50
 
 
 def fit_person(attributes: Mapping[str, Json]) -> tuple[Mapping[str, Json], tuple[str, ...]]:
-    """A person's attributes within the limits, and the names of those that were cut or dropped."""
+    """A person's attributes within the limits, and the names of those that were cut or dropped.
+
+    Half an address leads somewhere else, and so does the one that was there before: an address that
+    is too long is taken away.
+    """
     if len(attributes) <= ATTRIBUTES and _surely_fit(attributes):
         return attributes, ()
     fitting: dict[str, Json] = {}
@@ -35,8 +39,7 @@ def fit_person(attributes: Mapping[str, Json]) -> tuple[Mapping[str, Json], tupl
     for name, value in attributes.items():
         short = _fit_value(value)
         if short != value and _is_address(value):
-            shortened.append(name)  # half an address leads somewhere else
-            continue
+            short = ""
         fits = _is_short(short) and 0 < len(name.encode()) <= NAME_BYTES
         if fits and len(fitting) < ATTRIBUTES:
             fitting[name] = short

@@ -26,6 +26,7 @@ _EMAIL = re.compile(
     r"[^\s@\x00-\x20\x7f-\xa0]+@[^\s@.\x00-\x20\x7f-\xa0]+(\.[^\s@.\x00-\x20\x7f-\xa0]+)+"
 )
 _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
+_PHONE_DOUBTFUL = re.compile(r"\(0\)|/\s*\d{1,2}\s*$")
 _PHONE_SEPARATORS = str.maketrans("", "", " \u00a0-()./")
 _CENTS = re.compile(r"-?[0-9]{1,12}\.[0-9]{2}")
 _INTEGER = re.compile(r"-?[0-9]{1,17}")
@@ -106,8 +107,9 @@ def to_phone(value: Json) -> str | None:
     text = text.translate(_PHONE_SEPARATORS)
     if not text and not value.strip():
         return None
-    # "+44 (0)20 ..." does not say whether the 0 is dialled: no number is better than a wrong one
-    if _PHONE.fullmatch(text) is None or "(0)" in value:
+    # "+44 (0)20 ..." does not say whether the 0 is dialled, "... 123/4" are two numbers: no number
+    # is better than a wrong one.
+    if _PHONE.fullmatch(text) is None or _PHONE_DOUBTFUL.search(value):
         raise unfit("phone", value)
     return text
 

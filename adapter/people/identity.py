@@ -98,11 +98,11 @@ def identify(entry: Entry, found: Contacts, view: View, identify_by: IdentifyBy)
         raise ValueError("a body that names nobody")
     who = follow(first, view)
     person, email = entry.person, found.get("email")
+    merged = None
     if identify_by == "email":
         if who[0] == "email" and person.id:
-            is_now(("id", person.id), who, entry, view)
-        return Identity(who, email)
-    merged = None
+            merged = _has_id(("id", person.id), who, entry, view)
+        return Identity(who, email, merged)
     if who[0] == "id" and person.platform_id and person.platform_id != who[1]:
         merged = is_now(("id", person.platform_id), who, entry, view)
     if who[0] != "id" or not email:
@@ -134,6 +134,20 @@ def identify(entry: Entry, found: Contacts, view: View, identify_by: IdentifyBy)
     profile.email = email
     keep(entry.id, who, profile, view)
     return Identity(who, email, address or merged, replaces=replaces and address is not None)
+
+
+def _has_id(id_: Who, who: Who, entry: Entry, view: View) -> Who | None:
+    """An address is that of an id from here on, where people go by address; answers the id where
+    they were sent under it before."""
+    before = follow(id_, view)
+    merged = id_ if before == id_ and seen(id_, view).sent else None
+    is_now(id_, who, entry, view)
+    if before not in (id_, who):
+        # Under another address: what they ordered there stays there.
+        profile = known(entry.id, who, view)
+        profile.older = NOBODY_KNOWS
+        keep(entry.id, who, profile, view)
+    return merged
 
 
 def _is_typed(entry: Entry) -> bool:

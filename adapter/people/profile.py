@@ -22,9 +22,12 @@ stands."""
 
 def stamp(entry: Entry, name: str) -> Stamp:
     """How much the value that an entry has of an attribute counts."""
-    person, delivery = entry.person, entry.delivery
-    time = person.times.get(name, person.as_of)
-    return int(name not in person.gaps), time, delivery.triggered_at or 0.0, delivery.id
+    person, delivery, sure = entry.person, entry.delivery, name not in entry.person.gaps
+    time = person.as_of
+    if not sure and entry.ledger is not None and entry.ledger.at is not None:
+        time = entry.ledger.at  # typed when it was bought, and told again by every later body
+    time = person.times.get(name, time)
+    return int(sure), time, delivery.triggered_at or 0.0, delivery.id
 
 
 def stamps(entry: Entry, names: Iterable[str]) -> dict[str, Stamp]:

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from adapter.model import CanonicalEvent, Entry, Json, Operation, Ref
 from adapter.people.memory import LINK, SOLD, TOLD, View, ref_of
+from adapter.people.profile import Profile
 
 ALREADY_ORDERED = "already ordered"
 CANCELED_BEFORE = "canceled before it was told"
@@ -69,14 +70,16 @@ def is_sold(entry: Entry, view: View) -> bool:
     return entry.order is None and any(view.get(ref) is not None for ref in _marks(entry))
 
 
-def cleared(entry: Entry, cart: str | None, view: View) -> Mapping[str, Json] | None:
+def cleared(entry: Entry, profile: Profile, view: View) -> Mapping[str, Json] | None:
     """What is to be written where an order is heard of for the first time: their cart is no more.
 
-    `cart` is the cart that they have as far as known. None where it is another one, or none of this
-    order's.
+    None where the cart that they have as far as known is another one, or where it is known that
+    they have none, or where it is none of this order's.
     """
-    token = entry.person.tokens.get("cart")
+    token, cart = entry.person.tokens.get("cart"), profile.cart
     if entry.order is None or token is None or cart not in (None, token):
+        return None
+    if cart is None and "current_cart_id" in profile.stamps:
         return None
     if view.get(_mark(entry, "cart", token)) is not None:
         return None

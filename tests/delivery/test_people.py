@@ -414,6 +414,21 @@ def test_what_follows_from_the_orders_of_both_follows_a_merge() -> None:
     assert ada["events"].count("vip_tier_changed") == 1
 
 
+@pytest.mark.parametrize("first", ["cart", "refund", "order"])
+def test_the_first_order_begins_the_history(first: str) -> None:
+    """Not what came while orders were not told: somebody may have ordered meanwhile."""
+    shop = Shop()
+    early = {
+        "cart": cart(1, at=AT, who=person("9", as_of=AT, tokens={"cart": "c9"})),
+        "refund": replace(paid(1, 5, id="9"), ledger=OrderMoney("1", AT)),
+        "order": paid(1, 5, id="9"),
+    }[first]
+    shop.flush(early)
+    late = paid(2, 50, AT + 5 * DAY, id="42", attributes={"created_at": AT + 3 * DAY})
+    shop.flush(replace(late, delivery=replace(late.delivery, received_at=AT + 5 * DAY)))
+    assert ("orders_count" in shop.attributes("42")) == (first == "order")
+
+
 # Carts and tokens
 
 
@@ -538,7 +553,75 @@ def test_a_box_that_was_ticked_long_ago_does_not_undo_an_opt_out() -> None:
     assert person_.to_json()["attributes"]["accepts_marketing"] is True
 
 
+@pytest.mark.parametrize(
+    ("made", "told"), [(-400, False), (-2, False), (0, True), (5, True)], ids=str
+)
+def test_a_box_from_before_the_shop_was_connected_says_nothing(made: int, told: bool) -> None:
+    """Staff edit orders of years; who ticked a box then may have opted out since, unheard."""
+    shop = Shop()
+    shop.memory[SINCE, PLATFORM, SHOP, ""] = AT // DAY * DAY + DAY
+    entry_ = order_with_box(1, at=AT + 9 * DAY, made=AT + made * DAY)
+    shop.flush(replace(entry_, events=(event("1001", at=AT, order_id="1001"),)))
+    assert ("accepts_marketing" in shop.attributes("42")) == told
+    assert bool(shop.last.counts) != told
+
+
+# Where people go by address
+
+
+def by_email(number: int, *, email: str | None, id: str | None = "42", **facts: Any) -> Entry:
+    who = {"id": id, "email": email, "attributes": {"created_at": AT - DAY}, **facts}
+    return paid(number, 50, AT + number, **who)
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_who_was_known_by_id_first_is_one_with_their_address(together: bool) -> None:
+    """A till's sale names the customer only by id; the next order has the address as well."""
+    shop = whole_shop(identify_by="email")
+    bodies = [
+        by_email(1, email=None),
+        by_email(2, email="ada@example.com"),
+        by_email(3, email=None),
+    ]
+    for row in [bodies] if together else [[one] for one in bodies]:
+        shop.flush(*row)
+    (ada,) = shop.profiles()
+    assert (ada["email"], len(ada["events"])) == ("ada@example.com", 3)
+    (profile,) = shop.people.directory.people.values()
+    assert profile.to_json()["attributes"]["orders_count"] == 3
+
+
+def test_the_history_of_a_changed_address_is_not_whole() -> None:
+    shop = whole_shop(identify_by="email")
+    shop.flush(by_email(1, email="old@example.com"), by_email(2, email="old@example.com"))
+    shop.flush(by_email(3, email="new@example.com"))
+    figures = {
+        profile.email: profile.to_json()["attributes"].get("orders_count")
+        for profile in shop.people.directory.people.values()
+    }
+    assert figures == {"old@example.com": 2, "new@example.com": None}
+
+
 # Gaps
+
+
+def test_what_was_typed_into_an_older_order_does_not_replace_that_of_a_newer_one() -> None:
+    """Whichever of them staff edited last."""
+    shop = Shop()
+    for number, bought, edited, city in ((1, 50, 50, "Berlin"), (2, 10, 90, "Austin")):
+        told = paid(
+            number,
+            5,
+            AT + edited,
+            id=None,
+            email="ada@example.com",
+            attributes={"city": city},
+            gaps=("city",),
+        )
+        assert told.ledger is not None
+        shop.flush(replace(told, ledger=replace(told.ledger, at=AT + bought)))
+    (ada,) = shop.people.directory.people.values()
+    assert ada.to_json()["attributes"]["city"] == "Berlin"
 
 
 def test_what_an_order_says_of_somebody_only_fills_gaps() -> None:

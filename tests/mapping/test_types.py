@@ -98,6 +98,7 @@ BAD: dict[str, list[tuple[Any, str]]] = {
         ("+123456", "expected phone, got text"),
         ("+1234567890123456", "expected phone, got text"),
         ("+44 (0)20 7946 0958", "expected phone, got text"),
+        ("+44 7700 900123/4", "expected phone, got text"),
         ("+1 555 010 9999 x2", "expected phone, got text"),
         ("-", "expected phone, got text"),
         (15550109999, "expected phone, got a number"),

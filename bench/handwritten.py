@@ -274,6 +274,7 @@ def _seldom(body: Json, customer: Json, billing: Json, address: Json) -> Json:
     sms = (customer.get("sms_marketing_consent") or {}).get("consent_updated_at")
     at_email, at_sms = _maybe_time(email), _maybe_time(sms)
     times = {
+        "language": _time(body.get("processed_at") or body["created_at"]),
         "accepts_marketing": at_email or made,
         "email_consent_state": at_email or came,
         "sms_opt_in": at_sms or made,

@@ -29,10 +29,14 @@ _REFUSED_WHEN_FULL = {"accept", "catalog"}
 _WAKING = {"accept", "requeue", "revive", "settle", "sweep"}
 _ABOUT_PRODUCTS = {"accept", "catalog"}
 _ABOUT_WAITING = {"settle", "sweep"}
-_SHARED = ("wake", "products", "bodies", "waiting")
+_ABOUT_IDS = {"begin", "settle", "sweep"}
+_SHARED = ("wake", "products", "bodies", "ids", "waiting")
 """What stands before others and is no step of its own."""
 
-_WAITING_FACTS = f"local OWNER_SECONDS, LONGEST = {refs.OWNER_SECONDS}, {refs.LONGEST}\n"
+_WAITING_FACTS = (
+    "local OWNER_SECONDS, LONGEST, LOOKED = "
+    f"{refs.OWNER_SECONDS}, {refs.LONGEST}, {refs.MOST_UNDER_A_TOKEN}\n"
+)
 
 
 _FIGURES = re.compile(rb"^(used_memory|maxmemory):(\d+)", re.MULTILINE)
@@ -52,6 +56,7 @@ class Scripts:
         folder = files("adapter.store") / "scripts"
         wake = _job_table(job, workspace) + (folder / "wake.lua").read_text()
         products = (folder / "products.lua").read_text()
+        ids = (folder / "ids.lua").read_text()
         waiting = (
             (folder / "bodies.lua").read_text()
             + _WAITING_FACTS
@@ -65,6 +70,7 @@ class Scripts:
             text = "" if name in _REFUSED_WHEN_FULL else _WITHOUT_OOM
             text += wake if name in _WAKING else ""
             text += products if name in _ABOUT_PRODUCTS else ""
+            text += ids if name in _ABOUT_IDS else ""
             text += waiting if name in _ABOUT_WAITING else ""
             self._scripts[name] = redis.register_script(text + path.read_text())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from adapter.model import Operation
 from adapter.replay import GIVEN_UP, GONE, Done, Plan, Thing
 from adapter.settings import shipped
 from adapter.store.letters import DeadLetter
+from adapter.store.refs import MOST_UNDER_A_TOKEN
 
 KEY = f"{PREFIX}key:{PLATFORM}:{SHOP}:order_completed:"
 UNKNOWN = "orders/exploded"
@@ -308,6 +310,33 @@ def test_what_is_parked_without_a_body_and_was_never_mapped(room: Backroom) -> N
 
 
 # what was taken in
+
+
+def waiting_cart(room: Backroom, number: int) -> None:
+    """The states of one cart of nobody, each with one more of its first line."""
+    body = parse_body((shipped("fixtures") / "shopify" / "carts_create.json").read_bytes())
+    body["line_items"][0]["quantity"] = number + 1
+    at = AT + 10 * number
+    body["updated_at"] = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    room.take(f"c{number}", "carts/update", body, at)
+
+
+@pytest.mark.parametrize("came", [15, 25])
+@pytest.mark.parametrize("replayed", [slice(0), slice(3), slice(20), slice(None)], ids=str)
+def test_a_replay_takes_nothing_from_carts_that_wait(
+    room: Backroom, came: int, replayed: slice
+) -> None:
+    for number in range(came):
+        waiting_cart(room, number)
+    room.flush()
+    list(room.replayer().run(list(room.kept.between(None, None))[replayed]))
+    room.flush()
+    checkout = parse_body((shipped("fixtures") / "shopify" / "checkouts_create.json").read_bytes())
+    body = parse_body((shipped("fixtures") / "shopify" / "carts_create.json").read_bytes())
+    room.take("o1", "checkouts/create", {**checkout, "cart_token": body["token"]}, AT + 500)
+    room.flush()
+    told = [name for name, _ in room.events() if name == "added_to_cart"]
+    assert len(told) == min(came, MOST_UNDER_A_TOKEN)
 
 
 def test_what_was_sent_is_ignored_by_its_id(room: Backroom) -> None:

@@ -6,7 +6,7 @@ import json
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,7 +25,7 @@ from adapter.errors import StoreError
 from adapter.jobs import FLUSH, QUEUE, flush_job
 from adapter.model import Entry, LeftOut, Mapped, Product
 from adapter.resolver import resolve
-from adapter.store import topics
+from adapter.store import refs, topics
 from adapter.store.connection import Line, connect
 from adapter.store.kept import unsqueeze
 from adapter.store.outbox import (
@@ -858,6 +858,78 @@ def test_only_carts_and_checkouts_of_nobody_give_way_to_newer_ones(
     outbox.settle(claim(outbox, redis), Settlement(waits=waits))
     assert redis.llen(f"{PREFIX}waiting:{kind}:{PLATFORM}:{SHOP}:t1") == left
     assert counts(redis).get("ignored:too many without a person", 0) == 22 - left
+
+
+MOST = refs.MOST_UNDER_A_TOKEN
+
+
+def cart_body(outbox: Outbox, redis: Redis, number: int) -> None:
+    """A body of the cart c1 comes in and waits; of one that came before, it is a replay."""
+    who = person(None, tokens={"cart": "c1"}, attributes={"current_cart_value": number})
+    one = mapped(f"c{number}", who, event(str(number), "added_to_cart"))
+    outbox.accept(one, b"{}", kept=place_of(redis, f"c{number}"))
+    (entry,) = all_of(outbox)
+    outbox.settle(claim(outbox, redis), Settlement(waits=[(entry.id, CART)]))
+
+
+def place_of(redis: Redis, delivery: str) -> str:
+    for place, fields in redis.xrange(PREFIX + "kept"):
+        if json.loads(fields[b"d"])["id"] == delivery:
+            return str(place.decode())
+    return ""
+
+
+def those_that_wait(redis: Redis) -> list[int]:
+    fields = [json.loads(text) for text in redis.lrange(CART_WAITING, 0, -1)]
+    found = [dict(zip(one[::2], one[1::2], strict=True)) for one in fields]
+    return [int(json.loads(one["d"])["id"].removeprefix("c")) for one in found]
+
+
+@pytest.mark.parametrize(
+    ("came", "replayed", "wait", "given_up"),
+    [
+        (15, [], range(15), 0),
+        (15, range(15), range(15), 0),
+        (15, [3, 3, 14, 0], range(15), 0),
+        (MOST, range(MOST), range(MOST), 0),
+        # What was given up before does not come before what is newer.
+        (MOST + 5, [], range(5, MOST + 5), 5),
+        (MOST + 5, range(5), range(5, MOST + 5), 10),
+        (MOST + 5, range(12), range(5, MOST + 5), 10),
+        (MOST + 5, range(MOST + 5), range(5, MOST + 5), 10),
+    ],
+)
+def test_a_replay_of_what_waits_takes_the_place_that_it_has(
+    outbox: Outbox,
+    redis: Redis,
+    came: int,
+    replayed: Iterable[int],
+    wait: Iterable[int],
+    given_up: int,
+) -> None:
+    for number in (*range(came), *replayed):
+        cart_body(outbox, redis, number)
+    assert those_that_wait(redis) == list(wait)
+    assert counts(redis).get("ignored:too many without a person", 0) == given_up
+
+
+def test_a_replay_of_what_waits_waits_as_it_is_mapped_now(outbox: Outbox, redis: Redis) -> None:
+    cart_body(outbox, redis, 7)
+    who = person(None, tokens={"cart": "c1"}, attributes={"current_cart_value": 9})
+    outbox.accept(mapped("c7", who, event("7", "added_to_cart")), b"{}", kept=place_of(redis, "c7"))
+    waits = [(entry.id, CART) for entry in all_of(outbox)]
+    outbox.settle(claim(outbox, redis), Settlement(waits=waits, owners={CART: ADA}))
+    (entry,) = all_of(outbox)
+    assert entry.person.attributes == {"current_cart_value": 9}
+
+
+def test_a_replay_of_what_waits_for_its_order_is_parked_once(outbox: Outbox, redis: Redis) -> None:
+    wait(outbox, redis)
+    refund = mapped("d9", NAMELESS, event("9", "order_refunded"), order="1001")
+    outbox.accept(refund, b"{}", kept=place_of(redis, "d9"))
+    waits = [(entry.id, ORDER) for entry in all_of(outbox)]
+    outbox.settle(claim(outbox, redis), Settlement(waits=waits))
+    assert redis.llen(WAITING) == 1
 
 
 def test_its_order_moves_it_back_in_the_same_step(outbox: Outbox, redis: Redis) -> None:

@@ -10,15 +10,6 @@ if ARGV[2] == '' then
   return 1
 end
 
-local function is_earlier(one, other)
-  local at, number = string.match(one, '^(%d+)-(%d+)$')
-  local other_at, other_number = string.match(other, '^(%d+)-(%d+)$')
-  if at ~= other_at then
-    return tonumber(at) < tonumber(other_at)
-  end
-  return tonumber(number) < tonumber(other_number)
-end
-
 local attempts = prefix .. 'attempts'
 local oldest = redis.call('XRANGE', prefix .. 'outbox', '-', '+', 'COUNT', 1)[1]
 local ends = {}

@@ -81,10 +81,10 @@ for _, item in ipairs(work.waits) do
   local found = redis.call('XRANGE', outbox, item[1], item[1])
   if found[1] then
     local deadline = waits_until(prefix, item[2], tonumber(item[3]), found[1][2])
-    redis.call('RPUSH', prefix .. item[2], cjson.encode(found[1][2]))
+    local one_more = takes_place(prefix, item[2], found[1][2])
     redis.call('ZADD', prefix .. 'waiting', 'GT', deadline, item[2])
     redis.call('XDEL', outbox, item[1])
-    if item[4] > 0 and redis.call('LLEN', prefix .. item[2]) > item[4] then
+    if one_more and item[4] > 0 and redis.call('LLEN', prefix .. item[2]) > item[4] then
       give_keys_back(prefix, cjson.decode(redis.call('LPOP', prefix .. item[2])))
       redis.call('HINCRBY', prefix .. 'counts', 'ignored', 1)
       redis.call('HINCRBY', prefix .. 'counts', 'ignored:too many without a person', 1)

@@ -2,7 +2,7 @@
 -- A sale that names nobody waits under a token of its own (72 h), what follows it (a refund, a
 -- parcel) under the order (24 h). Both wait for the same person, so the second no shorter than the
 -- first; and once the sale came to nothing it is known to be nobody's.
--- OWNER_SECONDS and LONGEST are put before this text by scripts.py.
+-- OWNER_SECONDS, LONGEST and LOOKED are put before this text by scripts.py.
 
 -- What waits under a ref goes back to the outbox.
 local function let_go(prefix, ref)
@@ -38,6 +38,46 @@ end
 
 local function keep(prefix, order, record)
   redis.call('SET', prefix .. 'thing:' .. order, cjson.encode(record), 'EX', OWNER_SECONDS)
+end
+
+-- Of an entry: its delivery's id, and the place in `kept` that it was given when it came.
+local function arrival_of(fields)
+  local delivery, place
+  for i = 1, #fields, 2 do
+    if fields[i] == 'd' then
+      delivery = cjson.decode(fields[i + 1]).id
+    elseif fields[i] == 'k' and string.find(fields[i + 1], '^%d+-%d+$') then
+      place = fields[i + 1]
+    end
+  end
+  return delivery, place
+end
+
+-- An entry takes its place under a ref, behind what came before it; whether there is one more now.
+-- A replay of what waits there has a place already, and the one of what was given up is no newer
+-- than it was: else older states of a cart would push out newer ones, and then be told as older.
+-- Looks at the newest LOOKED only; no more than that wait where any are given up.
+local function takes_place(prefix, ref, fields)
+  local name, text = prefix .. ref, cjson.encode(fields)
+  local delivery, place = arrival_of(fields)
+  local waiting = redis.call('LRANGE', name, -LOOKED, -1)
+  local before
+  for i, other in ipairs(waiting) do
+    local its_delivery, its_place = arrival_of(cjson.decode(other))
+    if its_delivery == delivery then
+      redis.call('LSET', name, i - 1 - #waiting, text)
+      return false
+    end
+    if not before and place and its_place and is_earlier(place, its_place) then
+      before = other
+    end
+  end
+  if before then
+    redis.call('LINSERT', name, 'BEFORE', before, text)
+  else
+    redis.call('RPUSH', name, text)
+  end
+  return true
 end
 
 -- Until when an entry waits under a ref: `deadline`, or as long as its sale does.

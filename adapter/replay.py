@@ -148,16 +148,17 @@ class Replayer:
     def _replay(self, one: KeptDelivery | ParkedDelivery) -> Done:
         place = "kept" if isinstance(one, KeptDelivery) else "parked"
         done = Done(one.id, place, (one.delivery,), "impossible")
-        if one.body is None:
-            if isinstance(one, KeptDelivery) or not one.was_mapped:
-                return replace(done, reason=_why_not(one))
+        if isinstance(one, ParkedDelivery) and _goes_as_it_is(one):
             requeued = self.letters.requeue([one.id])[0]
+            told = one.operation is not None and one.operation.action == "event"
             return replace(
                 done,
                 outcome="requeued" if requeued else "gone",
                 reason=None if requeued else GONE,
-                events=len(one.events) * requeued,
+                events=(len(one.events) + told) * requeued,
             )
+        if one.body is None:
+            return replace(done, reason=_why_not(one))
         mapped = self.map(one.delivery, one.body)
         if isinstance(one, ParkedDelivery):
             said = self.outbox.accept(mapped, one.body, kept=one.kept or _NOWHERE, parked=one.id)
@@ -195,12 +196,14 @@ class Replayer:
     def _part(self, one: Thing, *, remap: bool) -> _Part:
         if isinstance(one, DeadLetter):
             return self._remap_part(one) if remap else _Part(one, operation=one.operation)
+        if isinstance(one, ParkedDelivery) and _goes_as_it_is(one):
+            if one.operation is not None:
+                return _Part(one, operation=one.operation, outcome="requeued")
+            mapped = Mapped(
+                "mapped", one.delivery, person=one.person, events=one.events, order=one.order
+            )
+            return _Part(one, mapped=((mapped, b""),), outcome="requeued")
         if one.body is None:
-            if isinstance(one, ParkedDelivery) and one.was_mapped:
-                mapped = Mapped(
-                    "mapped", one.delivery, person=one.person, events=one.events, order=one.order
-                )
-                return _Part(one, mapped=((mapped, b""),), outcome="requeued")
             return _Part(one, outcome="impossible", reason=_why_not(one))
         return _Part(one, mapped=((self.map(one.delivery, one.body), one.body),))
 
@@ -285,13 +288,13 @@ class _Planner:
                 goes += [event] if one.state != "told" else []
             entries.append(self._entry(mapped, goes))
         if part.operation is not None:
-            outcome, reason = "revived", None
+            outcome, reason = part.outcome or "revived", None
             delivery = deliveries[0]
             if told := self._operation(delivery, part.operation, holders):
                 states[told.name, told.key] = told
-                if told.state == "told":
+                if told.state == "told" and outcome == "revived":
                     outcome, reason = "told", TOLD_SINCE
-            if outcome == "revived":
+            if outcome != "told":
                 self._number += 1
                 entries.append(
                     Entry(f"{self._number}-0", delivery, Person(), (), operation=part.operation)
@@ -460,6 +463,12 @@ def _place(thing: Thing) -> str:
 
 def _delivery(thing: Thing) -> Delivery:
     return thing.deliveries[0] if isinstance(thing, DeadLetter) else thing.delivery
+
+
+def _goes_as_it_is(one: ParkedDelivery) -> bool:
+    """Whether it does not begin with its body: there is none, or the operation of a dead letter was
+    parked, which memory may hold as done."""
+    return one.operation is not None or (one.body is None and one.was_mapped)
 
 
 def _why_not(one: KeptDelivery | ParkedDelivery) -> str:

@@ -23,8 +23,8 @@ from adapter.store import refs
 from adapter.store.connection import connect
 from adapter.store.journal import Journal
 from adapter.store.kept import Kept
-from adapter.store.letters import Letters
-from adapter.store.outbox import Outbox
+from adapter.store.letters import Letters, ParkedDelivery
+from adapter.store.outbox import Outbox, Settlement
 from adapter.store.people import People
 from adapter.transport import Transport
 
@@ -79,9 +79,27 @@ class Backroom:
         while job := self.redis.lpop("rq:queue:adapter"):
             flush(self.office, job.decode())
 
+    def condemn(self) -> ParkedDelivery:
+        """What is oldest in the outbox is parked, as if the worker had died on it again and again;
+        what is parked then."""
+        outbox = self.office.outbox
+        self.redis.delete(PREFIX + "lease")
+        outbox.sweep()
+        claim = outbox.claim(self.redis.lpop("rq:queue:adapter").decode(), "t1")
+        first = outbox.first()
+        assert claim is not None
+        assert first is not None
+        outbox.settle(claim, Settlement(condemned=[(first, "the worker died")]))
+        *_, parked = self.letters.parked()
+        return parked
+
     def refuse(self, **match: str) -> None:
         """Customer.io takes all but what matches, until `heal`."""
         self._faults({"refuse": True, "times": -1, "match": match})
+
+    def answer(self, status: int, body: str = "", **more: Any) -> None:
+        """Customer.io answers the next request so, without taking anything."""
+        self._faults({"status": status, "body": body, **more})
 
     def heal(self) -> None:
         self._faults()
@@ -99,6 +117,11 @@ class Backroom:
             for one in person["activity"]
             if one["type"] == "event"
         )
+
+    def people(self) -> list[str]:
+        """The ids of all that Customer.io holds."""
+        people = requests.get(f"{self.url}/_sandbox/people", timeout=10).json()["people"]
+        return sorted(person["id"] or "" for person in people)
 
     def counts(self) -> dict[str, int]:
         return {k.decode(): int(v) for k, v in self.redis.hgetall(PREFIX + "counts").items()}

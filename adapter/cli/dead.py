@@ -17,7 +17,7 @@ from adapter.cli.shelf import Shelf, Wanted
 from adapter.cli.tables import table, terminal_width
 
 if TYPE_CHECKING:
-    from adapter.model import Json
+    from adapter.model import Json, Operation
     from adapter.store.letters import DeadLetter, ParkedDelivery
 
 SHOWN = 100
@@ -94,8 +94,7 @@ def show(id_: str, unmask: bool, body: bool, as_json: bool) -> None:
     found: list[dict[str, Any]] = []
     if letter is not None:
         told = _dead_json(letter)
-        operation: dict[str, Json] = changed(letter.operation, stamps={}).to_json()
-        told["operation"] = operation if unmask else shelf.masked(operation)
+        told["operation"] = _shown(letter.operation, unmask=unmask)
         bodies = [body_of(letter, number, desk.kept) for number in range(len(letter.deliveries))]
         told["bodies"] = _places(letter, bodies)
         if body:
@@ -104,6 +103,8 @@ def show(id_: str, unmask: bool, body: bool, as_json: bool) -> None:
     if aside is not None:
         told = _parked_json(aside)
         told["body_is"] = "here" if aside.body is not None else "given up"
+        if aside.operation is not None:
+            told["operation"] = _shown(aside.operation, unmask=unmask)
         if body:
             told["body"] = [shelf.body_text(aside.body) or None]
         found.append(told)
@@ -232,6 +233,11 @@ def _places(letter: DeadLetter, bodies: Sequence[bytes | None]) -> list[str]:
     ]
 
 
+def _shown(operation: Operation, *, unmask: bool) -> dict[str, Json]:
+    told = changed(operation, stamps={}).to_json()
+    return told if unmask else shelf.masked(told)
+
+
 def _dead_json(one: DeadLetter) -> dict[str, Any]:
     return {
         "id": one.id,
@@ -258,9 +264,9 @@ def _parked_json(one: ParkedDelivery) -> dict[str, Any]:
 
 def _kind(one: DeadLetter | ParkedDelivery) -> tuple[str, ...]:
     """What makes them alike: event or topic, and reason."""
-    if hasattr(one, "operation"):
-        return one.operation.name or one.operation.action, one.reason
-    return one.delivery.topic, one.reason
+    if hasattr(one, "delivery"):
+        return one.delivery.topic, one.reason
+    return one.operation.name or one.operation.action, one.reason
 
 
 def _section(items: Sequence[Any], to_json: Any, limit: int) -> dict[str, Any]:

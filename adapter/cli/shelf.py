@@ -157,13 +157,20 @@ class Wanted:
             if (
                 (not self.ids or one.id in self.ids)
                 and self._because(one.reason)
-                and (self.event is None or self.event in [event.name for event in one.events])
+                and (self.event is None or self.event in _events_of(one))
                 and self.has(one.at, one.delivery)
             ):
                 yield one
 
     def _because(self, reason: str) -> bool:
         return self.reason is None or self.reason.casefold() in reason.casefold()
+
+
+def _events_of(one: ParkedDelivery) -> list[str]:
+    """What a parked delivery would bring, as `--event` names it."""
+    operation = one.operation
+    more = [operation.name or operation.action] if operation else []
+    return [event.name for event in one.events] + more
 
 
 def is_terminal() -> bool:

@@ -62,7 +62,8 @@ class DeadLetter:
 @dataclass(frozen=True, slots=True)
 class ParkedDelivery:
     """`body` is None where it was given up before. `was_mapped`: it was parked after it was mapped,
-    to `person`, `events` and `order`, and can go out so again."""
+    to `person`, `events` and `order`, and can go out so again. `operation` is that of a dead letter
+    which was parked on its second way: it can go out only as it is."""
 
     id: str
     delivery: Delivery
@@ -73,6 +74,7 @@ class ParkedDelivery:
     events: tuple[CanonicalEvent, ...] = ()
     order: str | None = None
     was_mapped: bool = False
+    operation: Operation | None = None
 
     @property
     def at(self) -> float:
@@ -93,6 +95,7 @@ class ParkedDelivery:
             tuple(CanonicalEvent.from_json(load(event)) for event in events),
             fields.get(b"o", b"").decode() or None,
             b"p" in fields,
+            Operation.from_json(load(fields[b"q"])) if b"q" in fields else None,
         )
 
 

@@ -5,7 +5,7 @@
 | `outbox` | stream | d delivery, p person, o order, l ledger, a action, e0.., q, k | till settled |
 | `kept` | stream | d delivery, w outcome, c call, r reason, o order, x told, b body | 72 h * |
 | `journal` | stream | j what became of a batch (zlib of JSON), see `account` | 72 h * |
-| `parked` | stream | d delivery, r reason, k, b body; p, o, e0.. | until replayed, dropped |
+| `parked` | stream | d delivery, r reason, k, b body; p, o, e0.., q | until replayed, dropped |
 | `dead` | stream | r record: operation, reason, deliveries; b0.. bodies | until replayed, dropped |
 | `lease` | text | job:<id>, run:<token> or wait:<reason> | 15 s, 10 s, the backoff |
 | `job`, `jobs` | text | the last flush job's id, how many there were | for good |

@@ -233,3 +233,17 @@ def test_what_lies_on_the_other_side_is_said(full: Backroom, ask: Ask) -> None:
             1,
             f"Error: {letter} is dead: say it without --parked.\n",
         )
+
+
+def test_a_dead_letter_that_was_parked_on_its_second_way(full: Backroom, ask: Ask) -> None:
+    (identify,) = (one for one in full.letters.dead() if one.operation.action == "identify")
+    full.letters.revive([identify])
+    parked = full.condemn()
+    listed = read(ask("dead", "list", "--parked", "--event", "identify", "--json"))["parked"]
+    assert [one["id"] for one in listed["items"]] == [parked.id]
+    assert read(ask("dead", "show", parked.id, "--json"))["operation"]["attributes"]["email"] == (
+        shelf.HIDDEN
+    )
+    assert ADA in ask("dead", "show", parked.id, "--unmask").stdout
+    replayed = read(ask("dead", "replay", "--parked", parked.id, "--json"))["replayed"]
+    assert replayed == {"requeued": 1}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -300,6 +301,55 @@ def test_what_waited_too_long_goes_out_as_it_was_mapped(room: Backroom, with_bod
     assert run(room, parked).outcome == "requeued"
     assert run(room, parked).outcome == "gone"
     assert [one.name for one in room.office.outbox.read("", 1)[0].events] == ["order_refunded"]
+
+
+@pytest.mark.parametrize(
+    ("operation", "events"),
+    [
+        (None, 1),
+        (Operation("merge", {"id": "42"}, int(AT), {}, secondary={"id": "43"}), 0),
+        (Operation("identify", {"id": "42"}, int(AT), {}), 0),
+        (Operation("suppress", {"id": "42"}, int(AT), {}), 0),
+        (Operation("event", {"id": "42"}, int(AT), {"new": "gold"}, name="vip_tier_changed"), 1),
+    ],
+    ids=lambda one: one.action if isinstance(one, Operation) else None,
+)
+def test_a_dead_letter_that_is_parked_on_its_second_way_goes_out_as_it_was(
+    room: Backroom, operation: Operation | None, events: int
+) -> None:
+    """What memory holds as done would not come about again from its body."""
+    letter = die(room)
+    letter = replace(letter, operation=operation or letter.operation)
+    assert room.letters.revive([letter]) == ["revived"]
+    parked = room.condemn()
+    assert parked.operation == letter.operation
+    assert plan(room, parked).outcome == "requeued"
+    done = run(room, parked)
+    assert (done.outcome, done.events) == ("requeued", events)
+    assert run(room, parked).outcome == "gone"
+    (entry,) = room.office.outbox.read("", 10)
+    assert (entry.operation, entry.kept) == (letter.operation, parked.kept)
+
+
+def test_a_merge_that_is_refused_then_parked_then_replayed_is_done(room: Backroom) -> None:
+    gids = []
+    for number in (1, 2):
+        at, gid = "2026-09-14T10:00:00Z", f"gid://shopify/Customer/{number}"
+        who = {"id": number, "admin_graphql_api_id": gid, "email": f"{number}@x.example"}
+        room.take(f"c{number}", "customers/create", {**who, "created_at": at, "updated_at": at})
+        gids.append(gid)
+    room.flush()
+    kept, deleted = (f"admin_graphql_api_customer_{which}_id" for which in ("kept", "deleted"))
+    room.take("m1", "customers/merge", {kept: gids[0], deleted: gids[1], "status": "completed"})
+    room.answer(207, json.dumps({"errors": [{"batch_index": 0, "reason": "invalid"}]}))
+    room.flush()
+    (letter,) = room.letters.dead()
+    assert run(room, letter).outcome == "revived"
+    assert room.people() == ["1", "2"]
+    assert run(room, room.condemn()).outcome == "requeued"
+    room.flush()
+    assert room.people() == ["1"]
+    assert (list(room.letters.dead()), list(room.letters.parked())) == ([], [])
 
 
 def test_what_is_parked_without_a_body_and_was_never_mapped(room: Backroom) -> None:

@@ -73,12 +73,14 @@ def blueprint(backstage: Backstage) -> Blueprint:
 def _shown(one: Letter, kept: Kept, *, unmask: bool) -> dict[str, Any]:
     """What is behind a letter: whose bodies, and the operation or the events."""
     why = one.reason if unmask else masks.reason(one.reason)
+    operation = replace(one.operation, stamps={}).to_json() if one.operation else None
+    if operation is not None and not unmask:
+        operation = masks.operation(operation)
     if isinstance(one, DeadLetter):
-        operation = replace(one.operation, stamps={}).to_json()
         return {
             "why": why,
             "what": kind(one)[0],
-            "operation": operation if unmask else masks.operation(operation),
+            "operation": operation,
             "bodies": [
                 (each, readable(body_of(one, number, kept), unmask=unmask))
                 for number, each in enumerate(one.deliveries)
@@ -89,7 +91,7 @@ def _shown(one: Letter, kept: Kept, *, unmask: bool) -> dict[str, Any]:
     return {
         "why": why,
         "what": kind(one)[0],
-        "operation": None,
+        "operation": operation,
         "bodies": [(one.delivery, readable(one.body, unmask=unmask))],
         "events": events if unmask else [masks.event(each) for each in events],
     }

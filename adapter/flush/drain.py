@@ -59,7 +59,7 @@ def _drain(office: Office, claim: Claim, keeper: Keeper, tally: Tally) -> None:
     outbox = office.outbox
     courier = Courier(office.destination, office.transport, keeper.is_over, office.names)
     reader = Reader(outbox, office.destination, claim.ends)
-    caution, failures = claim.caution, claim.failures
+    caution, failures, throttles = claim.caution, claim.failures, claim.throttles
     if caution > 0 and claim.attempts > CLAIMS_BEFORE_CAUTION and not _condemn(office, claim):
         return
     until = time.monotonic() + TURN_SECONDS
@@ -113,7 +113,7 @@ def _drain(office: Office, claim: Claim, keeper: Keeper, tally: Tally) -> None:
                     ahead, whole = None, True
                     reader.rewind(whole=True)
                     continue
-                _wait(office, claim, report.trouble, failures)
+                _wait(office, claim, report.trouble, failures + throttles)
                 return
             over = time.monotonic() > until
             if ahead and not (report.trouble or report.dead or over):
@@ -133,7 +133,7 @@ def _drain(office: Office, claim: Claim, keeper: Keeper, tally: Tally) -> None:
                     ahead = None
                 if not batch.entries:
                     reader.rewind()
-            caution, failures = caution - len(batch.entries), 0
+            caution, failures, throttles = caution - len(batch.entries), 0, 0
 
 
 def _settle(
@@ -171,14 +171,15 @@ def _is_suspect(trouble: SendError, failures: int) -> bool:
     return many and isinstance(trouble, RetryLater) and not trouble.is_throttle
 
 
-def _wait(office: Office, claim: Claim, trouble: SendError, failures: int) -> None:
-    """Turn the lease into a backoff; nothing moves until it ends."""
+def _wait(office: Office, claim: Claim, trouble: SendError, backoffs: int) -> None:
+    """Turn the lease into a backoff, after so many in a row; nothing moves until it ends."""
     if office.stop.is_set():
         office.outbox.release(claim)
         return
     paused = isinstance(trouble, Misconfigured)
-    seconds = PAUSE_SECONDS if paused else _backoff(trouble, failures)
-    office.outbox.back_off(claim, seconds, str(trouble), paused=paused)
+    throttled = isinstance(trouble, RetryLater) and trouble.is_throttle
+    seconds = PAUSE_SECONDS if paused else _backoff(trouble, backoffs)
+    office.outbox.back_off(claim, seconds, str(trouble), paused=paused, throttled=throttled)
     _log.log(
         logging.ERROR if paused else logging.WARNING,
         "delivery paused" if paused else "delivery waits",
@@ -186,9 +187,9 @@ def _wait(office: Office, claim: Claim, trouble: SendError, failures: int) -> No
     )
 
 
-def _backoff(trouble: SendError, failures: int) -> float:
+def _backoff(trouble: SendError, backoffs: int) -> float:
     """Seconds: doubling from 1, with jitter, at least what Retry-After asks for."""
-    doubled = min(2.0 ** min(failures, 16), LONGEST_BACKOFF_SECONDS)
+    doubled = min(2.0 ** min(backoffs, 16), LONGEST_BACKOFF_SECONDS)
     jittered = doubled * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, keeps no secret
     asked = trouble.retry_after if isinstance(trouble, RetryLater) else None
     return min(max(jittered, asked or 0.0), LONGEST_BACKOFF_SECONDS)

@@ -70,14 +70,16 @@ class Claim:
     """A flush's hold on the outbox, worth something only while the lease holds its token.
 
     `attempts` counts the claims since something was settled, `caution` the entries that are to go
-    one by one because a worker died on them, `failures` the answers in a row that moved nothing.
-    `ends` are the last entries of batches that were begun: what comes again ends there again.
+    one by one because a worker died on them, `failures` the answers in a row that moved nothing and
+    may be an item's fault, `throttles` those between them that only asked to slow down. `ends` are
+    the last entries of batches that were begun: what comes again ends there again.
     """
 
     token: str
     attempts: int
     caution: int
     failures: int
+    throttles: int = 0
     ends: tuple[str, ...] = ()
 
 
@@ -199,12 +201,12 @@ class Outbox:
     def claim(self, job_id: str, token: str) -> Claim | None:
         """Take the lease that names the job; None when another flush has or had it."""
         with store_errors():
-            claimed, attempts, caution, failures, ends = self._scripts.call(
+            claimed, attempts, caution, failures, throttles, ends = self._scripts.call(
                 "claim", job_id, token, LEASE_MS, CLAIMS_BEFORE_CAUTION, CAUTIOUS_ENTRIES
             )
         if not claimed:
             return None
-        return Claim(token, attempts, caution, failures, tuple(ends.decode().split()))
+        return Claim(token, attempts, caution, failures, throttles, tuple(ends.decode().split()))
 
     def begin(self, claim: Claim, last: str) -> bool:
         """Keep that a batch which ends with the entry `last` is about to be sent ("": keep no end);
@@ -297,18 +299,28 @@ class Outbox:
         return refs.memory(*ref, self._secret)
 
     def back_off(
-        self, claim: Claim, seconds: float, reason: str, *, paused: bool = False, died: bool = False
+        self,
+        claim: Claim,
+        seconds: float,
+        reason: str,
+        *,
+        paused: bool = False,
+        throttled: bool = False,
+        died: bool = False,
     ) -> bool:
         """Let everything wait; False when the claim has lost the lease.
 
         With `died` the flush itself broke, which counts towards caution as a killed worker does.
+        Like being `paused` or `throttled` it is no failure: it says nothing about what was sent.
         """
-        failures = 0 if died else 1
-        return self._wait(claim, seconds, reason, paused=paused, failures=failures, died=died)
+        counted = "failures"
+        if paused or throttled or died:
+            counted = "throttles" if throttled else ""
+        return self._wait(claim, seconds, reason, paused=paused, counted=counted, died=died)
 
     def release(self, claim: Claim) -> bool:
         """Give the lease back unused: this process is asked to stop."""
-        return self._wait(claim, 0, "", paused=False, failures=0, died=False)
+        return self._wait(claim, 0, "", paused=False, counted="", died=False)
 
     def sweep(self, limit: int = 100) -> tuple[int, int]:
         """Wake what nobody else wakes: (entries in the outbox, entries parked for want of a
@@ -318,7 +330,7 @@ class Outbox:
         return left, parked
 
     def _wait(
-        self, claim: Claim, seconds: float, reason: str, *, paused: bool, failures: int, died: bool
+        self, claim: Claim, seconds: float, reason: str, *, paused: bool, counted: str, died: bool
     ) -> bool:
         with store_errors():
             return bool(
@@ -329,7 +341,7 @@ class Outbox:
                     reason,
                     int(time.time()),
                     int(paused),
-                    failures,
+                    counted,
                     int(not died),
                 )
             )

@@ -14,6 +14,7 @@ import requests
 from builders import AT, NAMELESS, PLATFORM, SHOP, event, mapped, person
 from redis import Redis
 
+from adapter.courier import FAILURES_BEFORE_HALVING
 from adapter.destinations.track import Track
 from adapter.errors import Fault, StoreError
 from adapter.flush import Office, batch, drain, flush, reader
@@ -35,6 +36,7 @@ from adapter.transport import Transport
 PREFIX = "adapter:default:"
 LEASE, TROUBLE = PREFIX + "lease", PREFIX + "trouble"
 RQ_LIST = "rq:queue:adapter"
+SLOWLY = {"Retry-After": "1"}
 
 
 class CustomerIo:
@@ -399,6 +401,46 @@ def test_a_poison_item_dies_after_five_rounds_while_others_pass(
     told = status(redis)
     assert (told["pending"], told["dead"], lease(redis), failures(redis)) == (0, 1, None, 0)
     assert not key_held(redis, "3")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [{"status": 401}, {"status": 302}, {"status": 429}, {"status": 503, "headers": SLOWLY}],
+    ids=lambda fault: f"{fault['status']}{' slowly' if 'headers' in fault else ''}",
+)
+def test_pauses_and_throttles_lay_the_blame_on_nobody(
+    office: Office, redis: Redis, there: CustomerIo, fault: dict[str, Any]
+) -> None:
+    """Whoever fails after them has the five rounds that everybody has."""
+    fill(office, "1", "2")
+    office.outbox.accept(mapped("d3", person("7"), order("3"), order="3"), b"{}")
+    there.fault(**fault, times=-1)
+    for _ in range(7):
+        turn(office, redis)
+    assert (failures(redis), there.events()) == (0, [])
+    there.fault(503, times=-1, match={"id": "7"})
+    for number in range(FAILURES_BEFORE_HALVING):
+        turn(office, redis)
+        assert (failures(redis), dead(redis)) == (number + 1, [])
+    there.heal()
+    turn(office, redis)
+    assert (there.events(), dead(redis)) == (["1", "2", "3"], [])
+
+
+def test_backoffs_grow_through_failures_and_throttles_alike(
+    office: Office, redis: Redis, there: CustomerIo
+) -> None:
+    fill(office, "1")
+    for number, status_code in enumerate([503, 429, 401, 429, 503, 429]):
+        there.heal()
+        there.fault(status_code, times=-1)
+        turn(office, redis)
+        longest = PAUSE_SECONDS if status_code == 401 else 2.0 ** (number - (number > 2))
+        assert longest / 2 - 0.5 <= redis.pttl(LEASE) / 1000 <= longest
+    assert failures(redis) == 2
+    there.heal()
+    turn(office, redis)
+    assert not redis.exists(TROUBLE)
 
 
 def test_a_poison_item_that_was_sent_alone_first_shows_itself_among_others(

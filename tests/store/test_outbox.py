@@ -671,6 +671,27 @@ def test_failures_add_up_until_something_is_settled(outbox: Outbox, redis: Redis
     assert redis.hget(PREFIX + "last_error", "reason") == b"answered 503"
 
 
+@pytest.mark.parametrize(
+    ("how", "failures", "throttles"),
+    [
+        ({}, 2, 0),
+        ({"throttled": True}, 0, 2),
+        ({"paused": True}, 0, 0),
+        ({"died": True}, 0, 0),
+    ],
+    ids=str,
+)
+def test_what_counts_towards_what(
+    outbox: Outbox, redis: Redis, how: dict[str, bool], failures: int, throttles: int
+) -> None:
+    fill(outbox, "1")
+    for _ in range(2):
+        outbox.back_off(claim(outbox, redis), 9, "trouble", **how)
+        redis.delete(LEASE)
+    found = claim(outbox, redis)
+    assert (found.failures, found.throttles) == (failures, throttles)
+
+
 def test_trouble_is_over_once_nothing_is_left_that_has_it(outbox: Outbox, redis: Redis) -> None:
     fill(outbox, "1")
     found = claim(outbox, redis)

@@ -146,11 +146,28 @@ class Letters:
 
     def drop_dead(self, ids: Iterable[str]) -> int:
         """Give dead letters up for good; how many there were."""
-        return self._drop("dead", ids)
+        wanted = list(ids)
+        dropped = 0
+        for at in range(0, len(wanted), HANDFUL):
+            with store_errors():
+                dropped += int(self._redis.xdel(self._prefix + "dead", *wanted[at : at + HANDFUL]))
+        return dropped
 
     def drop_parked(self, ids: Iterable[str]) -> int:
-        """Give parked deliveries up for good; how many there were."""
-        return self._drop("parked", ids)
+        """Give parked deliveries up for good, and their keys back: what they were mapped to was
+        never told. How many there were."""
+        wanted = list(ids)
+        dropped = 0
+        for at in range(0, len(wanted), HANDFUL):
+            arguments: list[str | bytes | int] = []
+            for id_ in wanted[at : at + HANDFUL]:
+                found = self.parked_one(id_)
+                if found is not None:
+                    keys = _keys(found)
+                    arguments += [found.id, found.delivery.id, len(keys), *keys]
+            with store_errors():
+                dropped += self._scripts.call("drop", *arguments)
+        return dropped
 
     def _revived(self, letter: DeadLetter) -> list[str | bytes]:
         operation = letter.operation
@@ -166,16 +183,16 @@ class Letters:
         told: list[Json] = [delivery.to_json(), operation.to_json()]
         return [letter.id, key, delivery.id, *map(dump, told), kept, letter.order or ""]
 
-    def _drop(self, stream: str, ids: Iterable[str]) -> int:
-        wanted = list(ids)
-        dropped = 0
-        for at in range(0, len(wanted), HANDFUL):
-            with store_errors():
-                dropped += int(self._redis.xdel(self._prefix + stream, *wanted[at : at + HANDFUL]))
-        return dropped
-
     def _item(self, stream: str, id_: str) -> streams.Fields | None:
         return streams.item(self._redis, self._prefix + stream, id_)
 
     def _items(self, stream: str) -> Iterator[tuple[str, streams.Fields]]:
         return streams.oldest_first(self._redis, self._prefix + stream)
+
+
+def _keys(one: ParkedDelivery) -> list[str]:
+    """The business keys of all that a parked delivery would tell."""
+    told = [(event.name, event.key) for event in one.events]
+    if (again := one.operation) is not None and again.action == "event":
+        told.append((again.name or "", again.key or ""))
+    return [refs.business_key(one.delivery, name, key) for name, key in told if name and key]

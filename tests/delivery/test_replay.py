@@ -352,6 +352,14 @@ def test_a_merge_that_is_refused_then_parked_then_replayed_is_done(room: Backroo
     assert (list(room.letters.dead()), list(room.letters.parked())) == ([], [])
 
 
+def test_what_was_parked_and_dropped_may_be_told_by_another_delivery(room: Backroom) -> None:
+    room.order("d1")
+    room.letters.drop_parked([room.condemn().id])
+    room.order("d2", "orders/paid")
+    room.flush()
+    assert room.events() == [("order_completed", ORDER)]
+
+
 def test_what_is_parked_without_a_body_and_was_never_mapped(room: Backroom) -> None:
     room.redis.xadd(PREFIX + "parked", {"d": _as("orders/create"), "r": "no body"})
     (parked,) = room.letters.parked()

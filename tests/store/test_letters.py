@@ -10,6 +10,7 @@ from redis import Redis
 
 from adapter.model import Entry, Mapped, Operation
 from adapter.resolver import resolve
+from adapter.store import refs
 from adapter.store.letters import HANDFUL, DeadLetter, Letters
 from adapter.store.outbox import Claim, Dead, Outbox, Settlement
 
@@ -235,3 +236,65 @@ def test_a_parked_one_dropped(outbox: Outbox, letters: Letters) -> None:
     assert letters.drop_parked([found.id]) == 1
     assert list(letters.parked()) == []
     assert letters.drop_parked([]) == 0
+
+
+def park_first(outbox: Outbox, redis: Redis) -> None:
+    found, first = claim(outbox, redis), outbox.first()
+    assert first is not None
+    outbox.settle(found, Settlement(condemned=[(first, "the worker died")]))
+
+
+@pytest.mark.parametrize(
+    ("held_by", "left"), [("d1", []), (None, []), ("d2", ["1001", "1002", "9" * 300])]
+)
+def test_a_parked_one_dropped_gives_its_keys_back_where_it_holds_them(
+    outbox: Outbox, redis: Redis, letters: Letters, held_by: str | None, left: list[str]
+) -> None:
+    """What was never told may be told by another delivery."""
+    keys = ["1001", "1002", "9" * 300]
+    events = [event(key) for key in keys]
+    outbox.accept(mapped("d1", person(), *events, order="1001"), b"{}")
+    park_first(outbox, redis)
+    names = {key: PREFIX + refs.business_key(delivery(), "order_completed", key) for key in keys}
+    for name in names.values():
+        assert redis.get(name) == b"d1"
+        redis.delete(name)
+        if held_by:
+            redis.set(name, held_by)
+    (parked,) = letters.parked()
+    assert letters.drop_parked([parked.id, parked.id, "1-1"]) == 1
+    assert [key for key, name in names.items() if redis.exists(name)] == left
+    again = outbox.accept(mapped("d3", person(), *events, order="1001"), b"{}")
+    assert again.events == (0 if left else 3)
+
+
+def test_a_dead_letter_that_was_parked_and_is_dropped_gives_its_key_back(
+    outbox: Outbox, redis: Redis, letters: Letters
+) -> None:
+    die(outbox, redis)
+    letters.revive([the_dead(letters)])
+    park_first(outbox, redis)
+    assert redis.get(KEY) == b"d1"
+    (parked,) = letters.parked()
+    assert letters.drop_parked([parked.id]) == 1
+    assert not redis.exists(KEY)
+
+
+def test_what_was_replayed_before_it_is_dropped_keeps_its_keys(
+    outbox: Outbox, redis: Redis, letters: Letters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outbox.accept(mapped("d1", person(), event("1001"), order="1001"), b"{}")
+    park_first(outbox, redis)
+    (parked,) = letters.parked()
+    letters.requeue([parked.id])
+    monkeypatch.setattr(letters, "parked_one", lambda _: parked)
+    assert letters.drop_parked([parked.id]) == 0
+    assert redis.get(KEY) == b"d1"
+
+
+def test_more_are_dropped_than_one_step_takes(outbox: Outbox, letters: Letters) -> None:
+    count = HANDFUL + 20
+    for number in range(count):
+        outbox.accept(Mapped("parked", delivery(f"d{number}"), "no mapping"), b"{}")
+    assert letters.drop_parked([one.id for one in letters.parked()]) == count
+    assert list(letters.parked()) == []

@@ -8,7 +8,7 @@ Times are whole Unix seconds UTC, ids are text, money has left Decimal and is a 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 Json = Any
@@ -184,7 +184,7 @@ class MoneyBack:
     presentment_lines: float = 0
 
     def to_json(self) -> dict[str, Json]:
-        return _filled(self)
+        return _telling(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Json]) -> MoneyBack:
@@ -217,9 +217,7 @@ class OrderMoney:
     refunds: tuple[MoneyBack, ...] = ()
 
     def to_json(self) -> dict[str, Json]:
-        data = _filled(self)
-        if self.value is not None:
-            data["value"] = self.value
+        data = _telling(self)
         if self.refunds:
             data["refunds"] = [refund.to_json() for refund in self.refunds]
         return data
@@ -230,9 +228,12 @@ class OrderMoney:
         return cls(**{**data, "refunds": refunds})
 
 
-def _filled(fact: MoneyBack | OrderMoney) -> dict[str, Json]:
-    """The fields that hold something: most orders have no refund, and one currency."""
-    return {name: value for name in fact.__slots__ if (value := getattr(fact, name))}
+def _telling(fact: MoneyBack | OrderMoney) -> dict[str, Json]:
+    """The fields that differ from what is there without them: most orders have no refund, and one
+    currency. Zeros tell something, as of what is free."""
+    return {
+        one.name: value for one in fields(fact) if (value := getattr(fact, one.name)) != one.default
+    }
 
 
 @dataclass(frozen=True, slots=True)

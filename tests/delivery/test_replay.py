@@ -370,6 +370,17 @@ def test_what_is_parked_without_a_body_and_was_never_mapped(room: Backroom) -> N
 # what was taken in
 
 
+def test_a_clock_of_1970_costs_an_order_nothing(room: Backroom) -> None:
+    at = "1970-01-01T00:00:00Z"
+    room.order("d1", updated_at=at, created_at=at, processed_at=at)
+    room.order("d2", id=1002)
+    room.flush()
+    assert room.events() == [("order_completed", "1002"), ("order_completed", ORDER)]
+    assert (list(room.letters.parked()), room.counts()["sent"]) == ([], 2)
+    again = list(room.replayer().run(room.kept.between(None, None)))
+    assert [one.outcome for one in again] == ["accepted", "accepted"]
+
+
 def waiting_cart(room: Backroom, number: int) -> None:
     """The states of one cart of nobody, each with one more of its first line."""
     body = parse_body((shipped("fixtures") / "shopify" / "carts_create.json").read_bytes())

@@ -23,7 +23,7 @@ from rq.serializers import JSONSerializer
 
 from adapter.errors import StoreError
 from adapter.jobs import FLUSH, QUEUE, flush_job
-from adapter.model import Entry, LeftOut, Mapped, Product
+from adapter.model import Entry, LeftOut, Mapped, MoneyBack, OrderMoney, Product
 from adapter.resolver import resolve
 from adapter.store import refs, topics
 from adapter.store.connection import Line, connect
@@ -401,6 +401,23 @@ def test_entries_come_back_in_order_and_whole(outbox: Outbox) -> None:
 
 
 # wake
+
+
+@pytest.mark.parametrize(
+    "ledger",
+    [
+        OrderMoney("1001", 0),
+        OrderMoney("1001", 0, 0.0, 0, value=0.0, total=0.0, cancelled=True, presentment_total=0.0),
+        OrderMoney("1001", AT, refunds=(MoneyBack("", 0), MoneyBack("r1", 5.0, "EUR"))),
+        OrderMoney("", 0, refunds=(MoneyBack("r1"),)),
+    ],
+    ids=str,
+)
+def test_money_comes_back_whole_though_it_is_nothing_or_of_1970(
+    outbox: Outbox, ledger: OrderMoney
+) -> None:
+    outbox.accept(replace(mapped("d1", person()), ledger=ledger), b"{}")
+    assert [entry.ledger for entry in all_of(outbox)] == [ledger]
 
 
 def test_the_wake_up_is_a_job_as_rq_reads_it(outbox: Outbox, redis: Redis) -> None:

@@ -151,7 +151,7 @@ def replay(
         return
     shelf.agreed(total, f"{total} would be replayed.", yes=yes)
     results = replayer.run(things(), remap=remap)
-    shelf.tell_done(shelf.replayed(results, total), as_json=as_json)
+    shelf.tell_done(shelf.replayed(results, total), total, as_json=as_json)
 
 
 @dead.command()

@@ -93,7 +93,7 @@ def replay(
         click.echo("nothing of that is kept")
         return
     shelf.agreed(total, f"{total} deliveries would be replayed.", yes=yes)
-    shelf.tell_done(shelf.replayed(replayer.run(things()), total), as_json=as_json)
+    shelf.tell_done(shelf.replayed(replayer.run(things()), total), total, as_json=as_json)
 
 
 def _by_id(desk: Shelf, ids: tuple[str, ...]) -> Iterator[Thing]:

@@ -217,10 +217,12 @@ def replayed(results: Iterator[Done], total: int) -> list[Done]:
     return done
 
 
-def tell_done(done: Sequence[Done], *, as_json: bool) -> None:
-    """What a replay came to. Exit 1 where anything stays as it was."""
+def tell_done(done: Sequence[Done], total: int, *, as_json: bool) -> None:
+    """What a replay of so many came to. Exit 1 where anything stays as it was, or was not there any
+    more when its turn came."""
+    missing = max(0, total - len(done))
     if as_json:
-        click.echo(dumped({"replayed": counted(one.outcome for one in done),
+        click.echo(dumped({"replayed": counted(one.outcome for one in done), "missing": missing,
                            "results": [done_json(one) for one in done]}))  # fmt: skip
     else:
         for outcome, count in counted(one.outcome for one in done).items():
@@ -230,7 +232,13 @@ def tell_done(done: Sequence[Done], *, as_json: bool) -> None:
                 ids = ", ".join(each.id for each in one.deliveries)
                 said = f"{one.outcome}: {one.reason}" if one.reason else one.outcome
                 click.echo(f"{one.id}  delivery {ids}  {said}", err=True)
-    if any(one.stays for one in done):
+    if missing:
+        click.echo(
+            f"{missing} of {total} are not there any more: their bodies gave way, or somebody else "
+            "replayed or dropped them.",
+            err=True,
+        )
+    if missing or any(one.stays for one in done):
         raise SystemExit(1)
 
 

@@ -10,7 +10,7 @@ import pytest
 from backroom import PREFIX, Backroom, order, without_revenue
 from click.testing import Result
 
-from adapter.cli import moments
+from adapter.cli import moments, shelf
 from adapter.errors import StoreError
 from adapter.store.outbox import FULL, Outbox
 
@@ -173,6 +173,29 @@ def test_bodies_that_gave_way(told: Backroom, ask: Ask) -> None:
     document = read(ask("replay", "--since", "1h", "--dry-run", "--json"))
     assert [one["deliveries"][0]["id"] for one in document["plans"]] == ["d4"]
     assert ask("replay", "--id", "d1").exit_code == 1
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+@pytest.mark.parametrize("gone", [0, 1, 3])
+def test_bodies_that_give_way_while_it_is_replayed_are_told(
+    told: Backroom, ask: Ask, monkeypatch: pytest.MonkeyPatch, gone: int, as_json: bool
+) -> None:
+    """Between the count and the walk, as where somebody takes long to say yes."""
+    oldest = [place for place, _ in told.redis.xrange(PREFIX + "kept", count=gone)] if gone else []
+
+    def gives_way(*_: object, **__: object) -> None:
+        if oldest:
+            told.redis.xdel(PREFIX + "kept", *oldest)
+
+    told.redis.delete(PREFIX + "parked")
+    monkeypatch.setattr(shelf, "agreed", gives_way)
+    result = ask("replay", "--since", "1h", *["--json"] * as_json)
+    assert result.exit_code == (1 if gone else 0)
+    said = f"{gone} of 3 are not there any more: their bodies gave way"
+    assert (said in " ".join(result.stderr.split())) == bool(gone)
+    if as_json:
+        assert read(result)["missing"] == gone
+        assert len(read(result)["results"]) == 3 - gone
 
 
 @pytest.mark.parametrize(

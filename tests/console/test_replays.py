@@ -148,6 +148,7 @@ class TestLetters:
         form = {"place": "dead", "id": all_ids, "action": "replay"}
         page = operator.follow("/letters/do", form)
         assert "Replayed 2 of 2" in page.words("messages")
+        assert "1 of the chosen are there no more" in page.words("messages")
         page = operator.follow("/letters/do", form)
         assert "Nothing was done" in page.words("messages")
 
@@ -183,6 +184,21 @@ class TestLetters:
         done = operator.follow("/letters/do", fields(page, "do"))
         assert "Replayed 1 of 1 (1 accepted)" in done.words("messages")
         assert redis.xlen(PREFIX + "outbox") == 1
+
+    @pytest.mark.parametrize("gone", [0, 1, 2])
+    def test_bodies_that_gave_way_since_the_plan_are_told(
+        self, operator: Visitor, room: Backroom, redis: Redis, gone: int
+    ) -> None:
+        for number in range(2):
+            room.order(f"k{number}", id=3000 + number)
+        room.flush()
+        places = [place_of(redis, f"k{number}") for number in range(2)]
+        for place in places[:gone]:
+            redis.xdel(PREFIX + "kept", place)
+        form = {"place": "kept", "id": places, "action": "replay"}
+        said = operator.follow("/letters/do", form).words("messages")
+        assert (f"{gone} of the chosen are there no more" in said) == bool(gone)
+        assert (f"Replayed {2 - gone} of {2 - gone}" in said) == (gone < 2)
 
     @pytest.mark.parametrize(
         "form",

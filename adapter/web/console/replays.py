@@ -79,7 +79,7 @@ def blueprint(backstage: Backstage) -> Blueprint:
             abort(400, "The form does not name what was shown.")
         chosen = _chosen(shelves)
         if not chosen.things:
-            said = "Nothing was done: it was replayed or dropped meanwhile."
+            said = f"Nothing was done.{_missing(chosen)}"
             return redirect(telling(_back(chosen), said), 303)
         audited(
             chosen.action,
@@ -94,7 +94,7 @@ def blueprint(backstage: Backstage) -> Blueprint:
             said = f"Dropped {drop(chosen.ids)} for good."
         else:
             said = _replayed(backstage, chosen)
-        return redirect(telling(_back(chosen), said), 303)
+        return redirect(telling(_back(chosen), said + _missing(chosen)), 303)
 
     return pages
 
@@ -135,6 +135,15 @@ def _replayed(backstage: Backstage, chosen: Chosen) -> str:
     left = len(chosen.things) - sum(outcomes.values())
     rest = f" {left} are left for the next time: it took long." if left > 0 else ""
     return f"Replayed {done} of {len(chosen.things)} ({said}); {events} events go out.{rest}"
+
+
+def _missing(chosen: Chosen) -> str:
+    """How many were there when they were chosen, and are not now."""
+    if not chosen.missing:
+        return ""
+    kept = chosen.place == "kept"
+    why = "their bodies gave way" if kept else "they were replayed or dropped meanwhile"
+    return f" {chosen.missing} of the chosen are there no more: {why}."
 
 
 def _until(things: list[Thing], deadline: float) -> Iterator[Thing]:

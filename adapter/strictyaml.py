@@ -45,7 +45,8 @@ class Node:
 
     `value` is None, bool, int, float or str for a scalar, a tuple of Nodes for a sequence, a dict
     from key text to Node for a mapping. `keys` holds the Node of each key of a mapping. `quoted`
-    says that a scalar stood in quotes (or was a block of text); `line` and `column` count from 1.
+    says that a scalar stood in quotes (or was a block of text), `blank` that nothing stood where a
+    value is expected, not even `null` or `~`. `line` and `column` count from 1.
     """
 
     value: Any
@@ -54,6 +55,7 @@ class Node:
     column: int
     quoted: bool = False
     keys: dict[str, Node] | None = None
+    blank: bool = False
 
     @property
     def is_mapping(self) -> bool:
@@ -226,7 +228,7 @@ def _convert(
         return Node(elements, file, line, column)
     if isinstance(raw, yaml.ScalarNode) and raw.style:  # plain is None, or '' of libyaml
         return Node(raw.value, file, line, column, quoted=True)
-    return Node(_scalar(raw.value), file, line, column)
+    return Node(_scalar(raw.value), file, line, column, blank=raw.value == "")
 
 
 def _scalar(text: str) -> Any:

@@ -23,7 +23,8 @@ def event_plan(parts: Parts, name: str, key: Node, root: Node) -> EventPlan | No
         parts.fault(key, f"events.{name}: not an event of the contract{hint}")
     if not parts.is_mapping(root, f"events.{name}") or event is None:
         return None
-    parts.known(root, f"{name}.", PARTS, "a part of an event")
+    own = [each.name for each in event.fields]
+    parts.known(root, f"{name}.", PARTS, "a part of an event", ("properties", own))
     once_node, at_node = root.get("once"), root.get("at")
     if once_node is None:
         parts.fault(key, f"{name}: 'once' is missing: what makes it happen only once?")
@@ -35,16 +36,16 @@ def event_plan(parts: Parts, name: str, key: Node, root: Node) -> EventPlan | No
     when = parts.conditions(root.get("when"), f"{name}.when")
     if not at or not once:
         return None
-    own = {each.name: each for each in setters}
+    given = {each.name: each for each in setters}
     return EventPlan(
         name=name,
         when=when,
         once=once,
         at=at,
         setters=setters,
-        currency=own.get("currency"),
-        presentment_currency=own.get("presentment_currency"),
-        flat=tuple(Flat(*each) for each in schema.flat.items()) if "items" in own else (),
+        currency=given.get("currency"),
+        presentment_currency=given.get("presentment_currency"),
+        flat=tuple(Flat(*each) for each in schema.flat.items()) if "items" in given else (),
         counts_items=event.field("item_count") is not None,
     )
 
@@ -74,6 +75,8 @@ def _at(parts: Parts, event: str, node: Node, reads: set[str]) -> Setter | None:
 
 
 def _properties(parts: Parts, event: Event, key: Node, root: Node | None) -> tuple[Setter, ...]:
+    if root is not None and root.blank:
+        return ()
     place = key
     setters = []
     given: set[str] = set()

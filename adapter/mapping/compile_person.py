@@ -22,7 +22,8 @@ def person_plan(parts: Parts, root: Node | None) -> PersonPlan:
     """Whom a body is about; a file without `person` looks for nobody."""
     if root is None or not parts.is_mapping(root, "person"):
         return PersonPlan()
-    parts.known(root, "person.", PARTS, "a part of person")
+    known = [each.name for each in parts.schema.person]
+    parts.known(root, "person.", PARTS, "a part of person", ("attributes", known))
     attributes = _attributes(parts, root, "attributes")
     return PersonPlan(
         id=parts.optional("id", "id", root.get("id"), "person.id"),

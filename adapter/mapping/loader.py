@@ -20,6 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from adapter.errors import Fault, MappingFileError
+from adapter.mapping import blanks
 from adapter.mapping.blame import blamed
 from adapter.mapping.compiler import PlatformCompiler
 from adapter.mapping.mapper import Mappings, Plans
@@ -153,6 +154,13 @@ def stack(lower: Sources, upper: Sources, faults: list[Fault]) -> Sources:
 
 def compile_sources(sources: Sources, faults: list[Fault]) -> Mappings | None:
     """Everything that the trees say; None when there is no contract to hold them against."""
+    found: list[Fault] = []
+    mappings = _compiled(sources, found)
+    faults += blanks.told(sources, found, faults)
+    return mappings
+
+
+def _compiled(sources: Sources, faults: list[Fault]) -> Mappings | None:
     below = sources.base.schema if sources.base else None
     lower = read_schema(below, []) if below else None
     schema = read_schema(sources.schema, faults, lower) if sources.schema else None

@@ -1,7 +1,8 @@
 """Laying a tree over another: what overlays write stands in place of what shipped files say.
 
-Mappings merge by key, `null` or `off` removes, lists and single values replace. Values remember the
-file that they came from, so a fault names the file that set what is wrong.
+Mappings merge by key, `null` or `off` removes, lists and single values replace; a key without
+anything behind it is a fault. Values remember the file that they came from, so a fault names the
+file that set what is wrong.
 """
 
 from __future__ import annotations
@@ -76,6 +77,9 @@ def _merge(
     for name, key, node in entries(over):
         below = values.get(name)
         inner = (*path, name)
+        if below is not None and node.blank:
+            faults.append(empty_over(key, name, below))
+            continue
         keys[name] = key
         if below is not None and _is_off(node):
             overrides.append(Override(file, inner, node, below))
@@ -88,6 +92,12 @@ def _merge(
         else:
             values[name] = node
     return Node(values, over.file, over.line, over.column, keys=keys)
+
+
+def empty_over(key: Node, name: str, below: Node) -> Fault:
+    """The fault of a key without anything behind it that lies over something."""
+    meant = "indent what belongs to it" if below.is_mapping else "what it is to be"
+    return key.fault(f"{name} is empty: write `off` to take it away, or {meant}")
 
 
 def _merge_by_key(base: Node, over: Node) -> bool:
@@ -103,4 +113,4 @@ def _merge_by_key(base: Node, over: Node) -> bool:
 
 
 def _is_off(node: Node) -> bool:
-    return node.value is None or (node.value == "off" and not node.quoted)
+    return not node.blank and (node.value is None or (node.value == "off" and not node.quoted))

@@ -77,9 +77,10 @@ class Parts(TreeReader):
         is_sound = len(self.faults) == self._sound
         for name, (key, _) in self._fragments.items():
             if name not in used:
-                if is_sound:
-                    self.warnings.append(key.fault(f"fragments.{name}: nothing uses it"))
+                before = len(self.faults)
                 self._fragment(name, "item", self.schema.item)
+                if is_sound and len(self.faults) == before:
+                    self.warnings.append(key.fault(f"fragments.{name}: nothing uses it"))
 
     def _fragment(self, name: str, kind: str, fields: Fields) -> tuple[Setter, ...]:
         """A fragment as the fields of what it is used for: an item, or a variant."""

@@ -102,10 +102,21 @@ class TreeReader:
         self.fault(node, f"{what.removeprefix('events.')}: expected {expected}{switch}")
         return False
 
-    def known(self, node: Node, prefix: str, names: Iterable[str], what: str) -> None:
+    def known(
+        self,
+        node: Node,
+        prefix: str,
+        names: Iterable[str],
+        what: str,
+        below: tuple[str, Iterable[str]] = ("", ()),
+    ) -> None:
+        """A fault for every key that is not among `names`; `below` is the part whose keys may have
+        been written beside it, and what they are called."""
         for name, key, _ in entries(node):
             if name not in names:
-                self.fault(key, f"{prefix}{name}: not {what}{did_you_mean(name, names)}")
+                part, inner = below
+                under = f"; indent it under `{part}:`" if name in inner else ""
+                self.fault(key, f"{prefix}{name}: not {what}{under or did_you_mean(name, names)}")
 
     def fault(self, node: Node, message: str) -> None:
         self.faults.append(node.fault(message))

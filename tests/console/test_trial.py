@@ -66,6 +66,13 @@ def test_an_edit_leaves_no_trace(bench: Workbench) -> None:
         assert [len(each.changes) for each in found] == [0, 0, 1, 0]
 
 
+def test_a_half_written_key_takes_nothing_away(bench: Workbench) -> None:
+    found = tried(bench, "shopify/orders.yml", "events:\n  order_completed:\n")
+    (fault,) = found.faults
+    assert (fault.line, fault.column) == (2, 3)
+    assert fault.message.startswith("order_completed is empty: write `off` to take it away")
+
+
 @pytest.mark.parametrize("name", ["", "x.yml", "shopify/x.yml", "../schema.yml", "a/b/orders.yml"])
 def test_a_file_that_there_is_not(bench: Workbench, name: str) -> None:
     with pytest.raises(ValueError, match="no such file"):

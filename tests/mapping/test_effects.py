@@ -225,7 +225,8 @@ def test_the_register_of_topics(workshop: Workshop) -> None:
     [
         ("drafts/create: a draft", "orders/paid: a draft", "acme/topics.yml:2:11: ignored.orders/paid: is mapped in acme/orders.yml:1:10"),
         ("admin: [orders/paid, drafts/create]", "admin: all", "acme/topics.yml:1:8: admin: expected a list of topics"),
-        ("a draft is no order", "", "acme/topics.yml:2:26: ignored.drafts/create: expected a text"),
+        ("a draft is no order", "5", "acme/topics.yml:2:26: ignored.drafts/create: expected a text"),
+        ("a draft is no order", "", "acme/topics.yml:2:11: drafts/create is empty: write what it is to be, or indent what belongs to it"),
         ("notes:", "note:", "acme/topics.yml:3:1: note: not a part of a register, did you mean 'notes'?"),
         ('{orders/paid: "said  twice"}', "x", "acme/topics.yml:3:8: notes: expected a mapping of topics to texts"),
     ],

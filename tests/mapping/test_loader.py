@@ -33,6 +33,7 @@ GOOD = """
           items: {each: line_items, use: line}
 """
 FILE = "acme/orders.yml"
+NOTHING = "is empty: write what it is to be, or indent what belongs to it"
 LINES = dedent(GOOD).lstrip("\n").splitlines()
 
 # What is replaced in the good file, by what, and the faults that follow.
@@ -48,7 +49,12 @@ FAULTS: list[tuple[str, str, list[str]]] = [
     # the person
     ("  id: customer.id", "  ids: customer.id", ["5:3: person.ids: not a part of person, did you mean 'id'?"]),
     ("id: customer.id", "id: [customer.id]", ["5:7: person.id: expected an expression, got a list"]),
-    ("id: customer.id", "id:", ["5:6: person.id: is empty; expected an expression"]),
+    ("id: customer.id", "id: null", ["5:7: person.id: is empty; expected an expression"]),
+    ("id: customer.id", "id:", [f"5:3: id {NOTHING}"]),
+    ("once: id", "once:", [f"14:5: once {NOTHING}"]),
+    ("each: line_items", "each: ", [f"20:15: each {NOTHING}"]),
+    ("revenue: total_price", "revenue:", [f"18:7: revenue {NOTHING}"]),
+    ("revenue: total_price", "revenue:  # to be seen", [f"18:7: revenue {NOTHING}"]),
     ("id: customer.id", "id: {vale: 5}", ["5:7: person.id: expected an expression, {value: literal} or {text: \"a {path}\"}"]),
     ('before("?")', 'befor("?")', ["7:24: person.tokens.cart: no filter 'befor', did you mean 'before'?"]),
     ('before("?")', "before", ["7:24: person.tokens.cart: before takes 1 argument, got 0: before(sep)"]),
@@ -103,6 +109,47 @@ def test_a_mistake_is_named_at_its_place(
     workshop: Workshop, old: str, new: str, faults: list[str]
 ) -> None:
     assert workshop.faults(good(old, new)) == [f"{FILE}:{fault}" for fault in faults]
+
+
+def test_of_what_is_empty_nothing_else_is_said(workshop: Workshop) -> None:
+    """Neither that a section is no mapping, nor that what belongs into it is missing."""
+    assert workshop.faults(
+        """
+        topics:
+        person:
+        fragments:
+          line:
+        events:
+          order_completed:
+            when: [paid, ]
+            once: id
+            at: created_at
+            properties:
+          order_canceled:
+            once:
+              - id
+              -
+            at: created_at
+            properties: {order_id: id}
+        """
+    ) == [
+        f"acme/orders.yml:{line}:{column}: {name} {NOTHING}"
+        for line, column, name in (
+            (1, 1, "topics"),
+            (2, 1, "person"),
+            (4, 3, "line"),
+            (10, 5, "properties"),
+        )
+    ] + ["acme/orders.yml:14:8: an element of a list is empty: take its '-' out"]
+
+
+def test_a_test_may_set_and_expect_nothing(workshop: Workshop) -> None:
+    workshop.load(
+        good()
+        + "tests:\n  - name: a\n    fixture: acme/order.json\n    set: {customer: , a: null}\n"
+        + "    expect: {person: }\n"
+    )
+    assert workshop.faults(good() + "tests:\n") == [f"{FILE}:21:1: tests {NOTHING}"]
 
 
 def test_all_mistakes_of_all_files_come_at_once_in_order(workshop: Workshop) -> None:

@@ -325,6 +325,60 @@ def test_a_fault_in_an_overlay(layers: Layers, overlay: str, faults: list[str]) 
     assert layers.over(overlay).faults() == faults
 
 
+OFF_OR = "is empty: write `off` to take it away, or"
+
+
+@pytest.mark.parametrize(
+    ("overlay", "faults"),
+    [
+        # a key with nothing behind it takes nothing away
+        ("events:\n  order_completed:", [f"2:3: order_completed {OFF_OR} indent what belongs to it"]),
+        ("person:", [f"1:1: person {OFF_OR} indent what belongs to it"]),
+        ("person:\n  attributes:", [f"2:3: attributes {OFF_OR} indent what belongs to it"]),
+        ("person:\n  email:  # later", [f"2:3: email {OFF_OR} what it is to be"]),
+        ("events:\n  order_completed:\n    when:\n    properties:\n      discount_codes:", [f"3:5: when {OFF_OR} what it is to be", f"5:7: discount_codes {OFF_OR} what it is to be"]),
+        ("events:\n  order_canceled:", ["2:3: order_canceled is empty: write what it is to be, or indent what belongs to it"]),
+        # what belongs to it stands beside it, and the files below are not to blame
+        ("fragments:\n  line:\n  sku: barcode", [f"2:3: line {OFF_OR} indent what belongs to it", "3:8: fragments.sku: expected a mapping of names to values; indent it under `line:`"]),
+        ("events:\n  order_completed:\n    properties:\n    revenue: net\n    gift: note", [f"3:5: properties {OFF_OR} indent what belongs to it", "4:5: order_completed.revenue: not a part of an event; indent it under `properties:`", "5:5: order_completed.gift: not a part of an event; indent it under `properties:`"]),
+        ("events:\n  order_completed:\n\n  # ours\n  properties:\n    revenue: net", [f"2:3: order_completed {OFF_OR} indent what belongs to it", "5:3: events.properties: not an event of the contract; indent it under `order_completed:`"]),
+        ("person:\nemail: nick", [f"1:1: person {OFF_OR} indent what belongs to it", "2:1: email: not a part of a mapping file; indent it under `person:`"]),
+        # without anything empty it is told as well where it belongs
+        ("events: {order_completed: {revenue: net}}", ["1:28: order_completed.revenue: not a part of an event; indent it under `properties:`"]),
+        ("person: {first_name: nick}", ["1:10: person.first_name: not a part of person; indent it under `attributes:`"]),
+        # what has nothing to do with it is told as ever
+        ("events:\n  order_completed:\nevnts: {}", [f"2:3: order_completed {OFF_OR} indent what belongs to it", "3:1: evnts: not a part of a mapping file, did you mean 'events'?"]),
+    ],
+)  # fmt: skip
+def test_what_is_empty_is_a_fault_of_its_own(
+    layers: Layers, overlay: str, faults: list[str]
+) -> None:
+    assert layers.over(overlay).faults() == [f"custom/acme/orders.yml:{each}" for each in faults]
+
+
+def test_what_is_empty_is_a_fault_in_every_file(layers: Layers) -> None:
+    layers.over("events:", "acme/eu.example/orders.yml")
+    layers.over("person:\n", "schema.yml")
+    layers.over("attributes:", "names.yml")
+    layers.over("vip_tier:", "rules.yml")
+    layers.over("orders_dropped:", "alerts.yml")
+    layers.over("notes:", "acme/topics.yml")
+    nothing = "is empty: write what it is to be, or indent what belongs to it"
+    assert layers.faults() == [
+        f"custom/acme/eu.example/orders.yml:1:1: events {OFF_OR} indent what belongs to it",
+        f"custom/acme/topics.yml:1:1: notes {nothing}",
+        f"custom/alerts.yml:1:1: orders_dropped {nothing}",
+        f"custom/names.yml:1:1: attributes {nothing}",
+        f"custom/rules.yml:1:1: vip_tier {nothing}",
+        f"custom/schema.yml:1:1: person {OFF_OR} indent what belongs to it",
+    ]
+
+
+@pytest.mark.parametrize("text", ["null", "~", "off", "Null"])
+def test_what_is_written_takes_it_away(layers: Layers, text: str) -> None:
+    assert layers.over(f"events: {{order_completed: {text}}}").apply().events == ()
+
+
 def test_what_stands_in_place_of_what_is_known(layers: Layers) -> None:
     layers.over(
         """

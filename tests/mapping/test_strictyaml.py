@@ -104,6 +104,22 @@ def test_values_are_what_they_look_like(text: str, value: Any) -> None:
     assert (node.plain(), found) == (value, [])
 
 
+@pytest.mark.parametrize(
+    ("text", "blank"),
+    [("a:", True), ("a: # b", True), ("{a: , b: c}", True), ("{a}", True), ("a: null", False),
+     ("a: ~", False), ('a: ""', False), ("a: {}", False), ("a: off", False)],
+)  # fmt: skip
+@pytest.mark.parametrize("loader", [strictyaml._Loader, yaml.SafeLoader])
+def test_nothing_written_is_not_the_null_that_is(
+    text: str, blank: bool, loader: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(strictyaml, "_Loader", loader)
+    strictyaml._read.cache_clear()
+    node = parse(text, "x.yml", [])
+    assert node is not None
+    assert node.value["a"].blank is blank
+
+
 FILES = sorted(shipped("mappings").rglob("*.yml"))
 
 

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from adapter.errors import Fault
 from adapter.mapping.compile_effects import action_plan, catalog_plan
 from adapter.mapping.compile_event import event_plan
 from adapter.mapping.compile_ledger import ledger_plan
 from adapter.mapping.compile_person import person_plan
+from adapter.mapping.overlays import without
 from adapter.mapping.parts import Parts, already
 from adapter.mapping.plans import Plan
 from adapter.mapping.samples import Sample, read_sample
 from adapter.mapping.schema import Schema
+from adapter.mapping.sources import FRAGMENTS_FILE
+from adapter.mapping.trees import entries
 from adapter.strictyaml import Node
 
 PARTS = (
     "topics", "ignore_when", "order", "person", "events", "ledger", "catalog", "action",
     "fragments", "tests",
 )  # fmt: skip
+_OF_TOPICS = frozenset(PARTS) - {"fragments", "tests"}
 _EFFECTS = ("catalog", "action")
 
 
@@ -57,7 +62,7 @@ class PlatformCompiler(Parts):
         return [sample for sample in found if sample]
 
     def _plan(self, root: Node) -> Plan:
-        self.known(root, "", PARTS, "a part of a mapping file")
+        self._known_parts(root)
         for name in _EFFECTS:
             for other in ("person", "events", "ledger", *_EFFECTS):
                 if other != name and root.get(name) and root.get(other):
@@ -84,10 +89,26 @@ class PlatformCompiler(Parts):
             ledger=ledger_plan(self, root.get("ledger"), order),
         )
 
+    def _known_parts(self, root: Node) -> None:
+        """A fault for every key that is no part of a file, or that belongs into one."""
+        stray = []
+        for name, key, _ in entries(root):
+            if name not in PARTS and (part := self._belongs(root, name)):
+                self.fault(key, f"`{name}` belongs under `{part}:`")
+                stray.append(name)
+        self.known(without(root, *stray), "", PARTS, "a part of a mapping file")
+
+    def _belongs(self, root: Node, name: str) -> str | None:
+        """The part of a file that a name at its margin belongs into, where that is known."""
+        if name in self.schema.events:
+            return "events"
+        is_fragment = name in self._fragments or _holds_fragments(root)
+        return "fragments" if is_fragment else None
+
     def _topics(self, root: Node) -> tuple[str, ...]:
         node = root.get("topics")
         if node is None:
-            if set(root.value) - {"tests"} != {"fragments"}:
+            if not _holds_fragments(root) and set(root.value) - {"tests"} != {"fragments"}:
                 self.fault(root, "'topics' is missing")
             return ()
         if not node.is_sequence or not node.value:
@@ -103,3 +124,8 @@ class PlatformCompiler(Parts):
                 self.topics[each.value] = each
                 topics.append(each.value)
         return tuple(topics)
+
+
+def _holds_fragments(root: Node) -> bool:
+    """Whether a file is there for fragments alone, going by its name and by what is in it."""
+    return Path(root.file).name == FRAGMENTS_FILE and set(root.value).isdisjoint(_OF_TOPICS)

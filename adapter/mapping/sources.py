@@ -16,6 +16,7 @@ ALERTS_FILE = "alerts.yml"
 TOP_FILES = (SCHEMA_FILE, NAMES_FILE, RULES_FILE, ALERTS_FILE)
 PROFILE_FILE = "platform.yml"
 TOPICS_FILE = "topics.yml"
+FRAGMENTS_FILE = "fragments.yml"
 SUFFIXES = (".yml", ".yaml")
 
 Trees = dict[str, Node]

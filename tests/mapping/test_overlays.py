@@ -325,6 +325,19 @@ def test_a_fault_in_an_overlay(layers: Layers, overlay: str, faults: list[str]) 
     assert layers.over(overlay).faults() == faults
 
 
+def test_what_belongs_under_a_part_of_the_file(layers: Layers) -> None:
+    layers.base.write("fragments: {gift: {name: t, quantity: q, price: p}}", "acme/fragments.yml")
+    layers.over("gift:\n  sku: barcode\nmine: {name: t}\n", "acme/fragments.yml")
+    layers.over("line: {sku: sku}\norder_completed: {once: id}\nordr: id")
+    assert layers.faults() == [
+        "custom/acme/fragments.yml:1:1: `gift` belongs under `fragments:`",
+        "custom/acme/fragments.yml:3:1: `mine` belongs under `fragments:`",
+        "custom/acme/orders.yml:1:1: `line` belongs under `fragments:`",
+        "custom/acme/orders.yml:2:1: `order_completed` belongs under `events:`",
+        "custom/acme/orders.yml:3:1: ordr: not a part of a mapping file, did you mean 'order'?",
+    ]
+
+
 OFF_OR = "is empty: write `off` to take it away, or"
 
 

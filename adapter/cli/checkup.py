@@ -19,6 +19,7 @@ from adapter.mapping.loader import SCHEMA_FILE, Sources, compile_sources, read_a
 from adapter.mapping.mapper import Mappings
 from adapter.mapping.releases import Change, Release
 from adapter.mapping.suite import Case, Failure
+from adapter.mapping.words import counted
 from adapter.settings import shipped
 
 
@@ -56,15 +57,11 @@ class Checkup:
             click.echo(f"hint: {hint}")
         skipped = f", {self.skipped} not run" if self.skipped else ""
         click.echo(
-            f"{self.where}: {self.topics} topics, {self.events} events, "
-            f"{_count(self.tests, 'test')}, {len(self.failures)} failed{skipped}, "
-            f"{_count(len(self.faults), 'fault')}, {_count(len(self.warnings), 'warning')}, "
+            f"{self.where}: {counted(self.topics, 'topic')}, {counted(self.events, 'event')}, "
+            f"{counted(self.tests, 'test')}, {len(self.failures)} failed{skipped}, "
+            f"{counted(len(self.faults), 'fault')}, {counted(len(self.warnings), 'warning')}, "
             f"{self.seconds:.1f} s"
         )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def fixture_directories(layers: Sequence[Path]) -> tuple[Path, ...]:

@@ -2,7 +2,7 @@
 
 An expression that always finds the wrong thing (`revenue: customer.first_name`) holds no mistake
 that could be seen in it. That no order is mapped any more can be seen, and so can an optional value
-that is left out of every one.
+that is left out of every one, or an event that none of them brings any more.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from dataclasses import dataclass, field
 from adapter.errors import Fault
 from adapter.mapping.blame import in_contract
 from adapter.mapping.compile_event import PARTS as EVENT_PARTS
-from adapter.mapping.coverage import Fixtures
+from adapter.mapping.coverage import Fixtures, changed
 from adapter.mapping.mapper import Mappings
 from adapter.mapping.outline import Outline, outlines
 from adapter.mapping.sources import Sources
 from adapter.mapping.suite import RECEIVED_AT, SHOP, TRIGGERED_AT
+from adapter.mapping.words import counted
 from adapter.model import Delivery, Mapped
 from adapter.strictyaml import Node
 
@@ -38,7 +39,8 @@ def warnings(
     sources: Sources, mappings: Mappings, base: Mappings, fixtures: Fixtures
 ) -> list[Fault]:
     """Bodies that are parked, or most of a file's that are ignored, and were not without overlays;
-    and optional values that never are what the contract asks for.
+    optional values that never are what the contract asks for; and events that come of no fixture
+    any more, nor of a test, though nobody switched them off.
 
     Each is told at the value of the overlay that does it. `base` is what is overlaid.
     """
@@ -61,17 +63,25 @@ def _of_shop(
     effects: dict[str, dict[tuple[str, str], _Effect]] = {}
     unfit: dict[str, dict[str, _Effect]] = {}
     fit: set[tuple[str, str]] = set()
+    before: dict[str, dict[str, _Effect]] = {}
+    after: set[tuple[str, str]] = set()
     for topic in base.topics(platform):
         plan = base.plan(platform, topic)
         if plan is None or topic not in mappings.topics(platform):
             continue
         for body in fixtures.of_topic(platform, topic):
-            delivery = Delivery(platform, topic, "check", shop or SHOP, RECEIVED_AT, TRIGGERED_AT)
-            if base.apply(delivery, body).outcome != "mapped":
+            delivery = _delivery(platform, topic, shop)
+            without = base.apply(delivery, body)
+            if without.outcome != "mapped":
                 continue
             totals[plan.file] = totals.get(plan.file, 0) + 1
             mapped = mappings.apply(delivery, body)
             if mapped.outcome == "mapped":
+                for event in without.events:
+                    came = before.setdefault(plan.file, {}).setdefault(event.name, _Effect(""))
+                    came.topics.add(topic)
+                    came.count += 1
+                after.update((plan.file, event.name) for event in mapped.events)
                 fit.update((plan.file, path) for path in _values(mapped))
                 for each in mapped.left_out:
                     alone = unfit.setdefault(plan.file, {})
@@ -90,8 +100,9 @@ def _of_shop(
             outline = files.of(min(effect.topics))
             place = _place(sources, outline, path) if outline else None
             if place is not None:
-                of_all = f"{effect.count} of {totals[file]} fixtures"
-                yield place.fault(f"with this, {of_all} become {outcome}: {effect.reason}")
+                of_all = f"{effect.count} of {counted(totals[file], 'fixture')}"
+                become = "becomes" if effect.count == 1 else "become"
+                yield place.fault(f"with this, {of_all} {become} {outcome}: {effect.reason}")
     for file, alone in unfit.items():
         for path, effect in alone.items():
             outline = files.of(min(effect.topics))
@@ -99,6 +110,51 @@ def _of_shop(
             if place is not None and (file, path) not in fit:
                 said = f"{path}: is left out of every fixture that has a value here"
                 yield place.fault(f"{said}: {effect.reason}")
+    for file, events in before.items():
+        for name, effect in events.items():
+            outline = files.of(min(effect.topics))
+            if (file, name) in after or outline is None:
+                continue
+            place = _asked(sources, outline, name)
+            if place is not None and not _tested(mappings, fixtures, platform, shop, outline, name):
+                said = f"{name}: comes of no fixture any more with this, and of no test"
+                without_it = counted(effect.count, "fixture")
+                yield place.fault(f"{said}; without it, it came of {without_it}")
+
+
+def _asked(sources: Sources, outline: Outline, event: str) -> Node | None:
+    """What an overlay says of when an event comes; None where it says nothing, or `off`."""
+    for part in ("when", "once", "at"):
+        node = _get(outline.root, ("events", event, part))
+        if node is not None and (own := next(_own(sources, node), None)):
+            return own
+    return None
+
+
+def _tested(
+    mappings: Mappings,
+    fixtures: Fixtures,
+    platform: str,
+    shop: str,
+    outline: Outline,
+    event: str,
+) -> bool:
+    """Whether a test of a file shows a body that an event comes of: that no fixture as it is does
+    will be meant then."""
+    topics = {node.value for node in outline.topics}
+    for sample in mappings.samples:
+        of_file = (sample.platform, sample.shop or "") == (platform, shop)
+        body = changed(sample, fixtures) if of_file and sample.topic in topics else None
+        if body is None:
+            continue
+        delivery = _delivery(platform, sample.topic, shop)
+        if any(each.name == event for each in mappings.apply(delivery, body).events):
+            return True
+    return False
+
+
+def _delivery(platform: str, topic: str, shop: str) -> Delivery:
+    return Delivery(platform, topic, "check", shop or SHOP, RECEIVED_AT, TRIGGERED_AT)
 
 
 def _values(mapped: Mapped) -> Iterator[str]:

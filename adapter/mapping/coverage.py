@@ -207,7 +207,7 @@ class _Lint:
         for test in tests:
             if any(place[0] in first for place, _ in test.changes):
                 if id(test) not in self._changed:
-                    self._changed[id(test)] = _changed(test, self.fixtures)
+                    self._changed[id(test)] = changed(test, self.fixtures)
                 if self._changed[id(test)] is not None:
                     yield self._changed[id(test)]
 
@@ -248,7 +248,8 @@ def _values(written: Written, body: Json) -> Iterator[Json]:
             continue
 
 
-def _changed(sample: Sample, fixtures: Fixtures) -> Json:
+def changed(sample: Sample, fixtures: Fixtures) -> Json:
+    """The body of a test; None where its fixture cannot be read, or not changed so."""
     body = fixtures.get(sample.fixture)
     try:
         return None if body is None else sample.change(body)

@@ -12,6 +12,7 @@ from adapter.mapping.body import parse_body
 from adapter.mapping.hints import closest, did_you_mean
 from adapter.mapping.mapper import Mappings
 from adapter.mapping.samples import Sample, written
+from adapter.mapping.words import counted
 from adapter.model import Delivery, Json, Mapped
 
 TRIGGERED_AT = 1767225600  # 2026-01-01T00:00:00Z
@@ -171,7 +172,8 @@ def _compare(expected: Any, got: Any, path: str) -> Iterator[str]:
             yield from _compare(value, got.get(name), f"{path}.{name}" if path else name)
     elif isinstance(expected, list) and isinstance(got, list):
         if len(expected) != len(got):
-            yield f"{path}: expected {len(expected)} elements, got {len(got)}: {_short(got)}"
+            wanted = counted(len(expected), "element")
+            yield f"{path}: expected {wanted}, got {len(got)}: {_short(got)}"
         for number, (one, other) in enumerate(zip(expected, got, strict=False)):
             yield from _compare(one, other, f"{path}[{number}]")
     elif expected != got or isinstance(expected, bool) != isinstance(got, bool):

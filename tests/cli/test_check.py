@@ -23,7 +23,7 @@ from adapter.settings import shipped
 from .conftest import Adapter, broken_mappings
 
 SUMMARY = re.compile(
-    r"(\d+) topics, (\d+) events, (\d+) tests?, (\d+) failed(?:, (\d+) not run)?, "
+    r"(\d+) topics?, (\d+) events?, (\d+) tests?, (\d+) failed(?:, (\d+) not run)?, "
     r"(\d+) faults?, (\d+) warnings?, \d+\.\d s\n"
 )
 NAMES = ("topics", "events", "tests", "failed", "not run", "faults", "warnings")
@@ -233,6 +233,32 @@ def test_an_overlay_that_parks_orders_is_warned_of(adapter: Adapter, tmp_path: P
         assert done.returncode == 0
         assert re.search(f"warning: .*{said}", done.stderr), done.stderr
         assert summary(done.stdout)["warnings"] == 1
+
+
+def test_an_event_that_no_order_brings_any_more_is_warned_of(
+    adapter: Adapter, tmp_path: Path
+) -> None:
+    file = tmp_path / "custom" / "shopify" / "orders.yml"
+    file.parent.mkdir(parents=True)
+    for status, warned in (("payed", True), ("paid", False)):
+        when = f'when: financial_status | eq("{status}")'
+        file.write_text(f"events:\n  order_completed:\n    {when}\n")
+        done = adapter("check")
+        said = f"warning: {file.relative_to(tmp_path)}:3:11: order_completed: comes of no fixture"
+        assert done.stderr.startswith(said) is warned
+        assert summary(done.stdout)["warnings"] == warned
+        assert done.returncode == 0
+
+
+def test_one_is_not_said_to_be_several(adapter: Adapter, tmp_path: Path) -> None:
+    folder = tmp_path / "whole" / "acme"
+    folder.mkdir(parents=True)
+    (folder / "orders.yml").write_text(
+        "topics: [orders/create]\nperson: {id: id}\n"
+        "events: {customer_created: {once: id, at: created_at}}\n"
+    )
+    done = adapter("check", "whole")
+    assert "whole alone: 1 topic, 1 event, 0 tests, 0 failed, " in done.stdout, done
 
 
 def test_an_overlay_without_a_release_is_told_what_one_is_for(

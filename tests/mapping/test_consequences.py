@@ -26,6 +26,9 @@ BODIES = {
 }
 
 
+NONE = "order_completed: comes of no fixture any more with this, and of no test; without it, it came of "
+
+
 def read(layers: Layers) -> tuple[Sources, Mappings, Mappings]:
     faults: list[Fault] = []
     sources = read_all(layers.directories, faults)
@@ -61,6 +64,13 @@ def shown(layers: Layers, found: list[Fault]) -> list[str]:
         # sound, or harmless
         ("events: {order_completed: {properties: {revenue: net}}}", []),
         ("events: {order_completed: off}", []),
+        # events that none of them brings any more
+        ("events: {order_completed: {when: total | eq(\"payed\")}}", [f"1:34: {NONE}3 fixtures"]),
+        ("events: {order_completed: {when: [customer, 'total | gt(99)'], once: [id]}}", [f"1:34: {NONE}3 fixtures"]),
+        ("events: {order_completed: {when: total | gt(1)}}", []),
+        ("events: {order_completed: {when: off}}", []),
+        ("events: {order_completed: {when: total | gt(99)}}\ntests: [{name: big, fixture: acme/orders_create.json, set: {total: 100}, expect: {}}]", []),
+        ("events: {order_completed: {when: total | gt(99)}}\ntests: [{name: small, fixture: acme/orders_create.json, set: {total: 98}, expect: {}}]", [f"1:34: {NONE}3 fixtures"]),
         # left out always, or now and then
         ("events: {order_completed: {properties: {gift: lines}}}", ["1:47: order_completed.gift: is left out of every fixture that has a value here: expected boolean, got a list"]),
         ("events: {order_completed: {properties: {subtotal: customer.first_name}}}", ["1:51: order_completed.subtotal: is left out of every fixture that has a value here: expected money, got 'Ada'"]),
@@ -92,9 +102,18 @@ def test_what_a_shop_s_own_file_does_and_what_the_contract_does(
     layers.over("events: {order_completed: {properties: {subtotal: gone}}}")
     found = consequences.warnings(*read(layers), coverage.Fixtures(tmp_path / "fixtures"))
     assert shown(layers, found) == [
-        "acme/eu.example/orders.yml:1:34: with this, 1 of 1 fixtures become parked: order_completed.once: required, but absent",
-        "schema.yml:1:38: with this, 1 of 1 fixtures become parked: order_completed.subtotal: required, but absent",
+        "acme/eu.example/orders.yml:1:34: with this, 1 of 1 fixture becomes parked: order_completed.once: required, but absent",
+        "schema.yml:1:38: with this, 1 of 1 fixture becomes parked: order_completed.subtotal: required, but absent",
     ]
+
+
+def test_an_event_that_comes_of_none_for_one_shop(layers: Layers, tmp_path: Path) -> None:
+    fixtures = tmp_path / "fixtures" / "acme"
+    fixtures.mkdir(parents=True)
+    (fixtures / "orders_create.json").write_text(json.dumps(BODY))
+    layers.over("events: {order_completed: {when: paid}}", "acme/eu.example/orders.yml")
+    found = consequences.warnings(*read(layers), coverage.Fixtures(tmp_path / "fixtures"))
+    assert shown(layers, found) == [f"acme/eu.example/orders.yml:1:34: {NONE}1 fixture"]
 
 
 BREAKS = "what is built on the shipped contract breaks"

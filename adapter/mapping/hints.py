@@ -15,8 +15,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f", did you mean '{close}'?" if close else ""
 
 
-def closest(name: str, known: Iterable[str]) -> str | None:
+def closest(name: str, known: Iterable[str], alike: float = _ALIKE) -> str | None:
     """The known name that is most like a name, whatever their case; None when none is close."""
     folded = {each.casefold(): each for each in known}
-    close = get_close_matches(name.casefold(), folded, n=1, cutoff=_ALIKE)
+    close = get_close_matches(name.casefold(), folded, n=1, cutoff=alike)
     return folded[close[0]] if close else None

@@ -188,7 +188,7 @@ def _compiled(sources: Sources, faults: list[Fault]) -> Mappings | None:
         for tree in tested.values():
             samples.extend(compiler.samples(tree, topics.get(tree.file, ()), shop))
         if shop is None and platform in sources.registers:
-            register = read_register(sources.registers[platform], compiler.topics, faults, warnings)
+            register = read_register(sources, platform, compiler.topics, faults, warnings)
             registers[platform] = register
         return found
 

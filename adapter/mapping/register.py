@@ -9,13 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from adapter.errors import Fault
-from adapter.mapping.hints import did_you_mean
+from adapter.mapping.hints import closest, did_you_mean
+from adapter.mapping.sources import TOPICS_FILE, Sources
 from adapter.mapping.trees import entries
 from adapter.strictyaml import Node
 
 _PARTS = ("admin", "ignored", "notes")
+_ALL_BUT = 0.9
+"""As much alike are `orders/paids` and `orders/paid`; a platform has topics that are less so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +36,15 @@ class Register:
 
 
 def read_register(
-    root: Node, mapped: Mapping[str, Node], faults: list[Fault], warnings: list[Fault]
+    sources: Sources,
+    platform: str,
+    mapped: Mapping[str, Node],
+    faults: list[Fault],
+    warnings: list[Fault],
 ) -> Register:
-    """The register that a tree holds; `mapped` are the topics of mapping files, by their place."""
+    """The register of a platform that has one; `mapped` are the topics of its mapping files, by
+    their place."""
+    root = sources.registers[platform]
     if not root.is_mapping:
         faults.append(root.fault(f"a register of topics is a mapping of {', '.join(_PARTS)}"))
         return Register()
@@ -46,10 +56,7 @@ def read_register(
     ignored = _texts(root, "ignored", faults)
     for topic, key, _ in entries(root.value["ignored"]) if ignored else ():
         if topic in mapped:
-            place = mapped[topic]
-            faults.append(
-                key.fault(f"ignored.{topic}: is mapped in {place.file}:{place.line}:{place.column}")
-            )
+            faults.append(_mapped_and_ignored(sources, topic, mapped[topic], key))
     notes = _texts(root, "notes", faults)
     admin = _admin(root.get("admin"), faults)
     known = {*mapped, *ignored}
@@ -59,7 +66,37 @@ def read_register(
             warnings.append(
                 place.fault(f"{part}: {topic} is neither mapped nor ignored anywhere{hint}")
             )
+    warnings += _slips(sources, platform, root, {*mapped, *admin}) if ignored else ()
     return Register(admin, ignored, notes)
+
+
+def _mapped_and_ignored(sources: Sources, topic: str, place: Node, key: Node) -> Fault:
+    """Told in the higher of two directories: nobody can mend the shipped one."""
+    if sources.layer(place.file) <= sources.layer(key.file):
+        return key.fault(f"ignored.{topic}: is mapped in {_written(place)}")
+    own = Path(place.file).parent / TOPICS_FILE
+    return place.fault(
+        f"topics: {topic}: is ignored in {_written(key)}; "
+        f"write `ignored: {{{topic}: off}}` in {own}"
+    )
+
+
+def _written(node: Node) -> str:
+    return f"{node.file}:{node.line}:{node.column}"
+
+
+def _slips(sources: Sources, platform: str, root: Node, known: set[str]) -> Iterator[Fault]:
+    """Topics that an overlay ignores anew, and that are all but those that there are."""
+    below = sources.base.registers.get(platform) if sources.base else None
+    if below is None:
+        return
+    ignored = below.get("ignored")
+    if ignored is not None and ignored.is_mapping:
+        known |= set(ignored.value)
+    for topic, key, _ in entries(root.value["ignored"]):
+        if topic not in known and (close := closest(topic, known, _ALL_BUT)):
+            problem = f"ignored: {topic} is no topic that is known, did you mean '{close}'?"
+            yield key.fault(problem)
 
 
 def _named(

@@ -338,6 +338,41 @@ def test_what_belongs_under_a_part_of_the_file(layers: Layers) -> None:
     ]
 
 
+def test_a_topic_that_is_ignored_below_and_mapped_here(layers: Layers) -> None:
+    """It is told at the line that can be mended, with how."""
+    layers.base.write("ignored: {drafts/create: no order yet}", "acme/topics.yml")
+    layers.over("topics: [drafts/create]\norder: id", "acme/drafts.yml")
+    (fault,) = layers.faults()
+    assert fault == (
+        "custom/acme/drafts.yml:1:10: topics: drafts/create: is ignored in base/acme/topics.yml:1:11; "
+        "write `ignored: {drafts/create: off}` in custom/acme/topics.yml"
+    )
+    layers.over("ignored: {drafts/create: off}", "acme/topics.yml")
+    assert "drafts/create" in layers.load().topics("acme")
+    # What is ignored here and mapped below stands here as well.
+    layers.over("ignored: {drafts/create: off, orders/paid: noise}", "acme/topics.yml")
+    assert [each.partition(": ")[0] for each in layers.faults()] == ["custom/acme/topics.yml:1:31"]
+
+
+@pytest.mark.parametrize(
+    ("topic", "close"),
+    [
+        ("orders/paids", "orders/paid"),
+        ("order/create", "orders/create"),
+        ("Orders/Paid", "orders/paid"),
+        ("drafts/creat", "drafts/create"),
+        ("drafts/create", ""),
+        ("orders/risk", ""),
+        ("drafts/update", ""),
+    ],
+)
+def test_a_topic_that_is_ignored_by_a_slip(layers: Layers, topic: str, close: str) -> None:
+    layers.base.write("ignored: {drafts/create: no order yet}", "acme/topics.yml")
+    layers.over(f"ignored: {{{topic}: noise}}", "acme/topics.yml")
+    said = [f"ignored: {topic} is no topic that is known, did you mean '{close}'?"] if close else []
+    assert [each.message for each in layers.load().warnings] == said
+
+
 OFF_OR = "is empty: write `off` to take it away, or"
 
 

@@ -15,7 +15,7 @@ from adapter.cli import faults as carets
 from adapter.errors import Fault, MappingFileError
 from adapter.lookout import rules_in
 from adapter.mapping import consequences, coverage, declared, releases, suite
-from adapter.mapping.loader import SCHEMA_FILE, Sources, compile_sources, read_all
+from adapter.mapping.loader import SCHEMA_FILE, Sources, compile_sources, not_whole, read_all
 from adapter.mapping.mapper import Mappings
 from adapter.mapping.releases import Change, Release
 from adapter.mapping.suite import Case, Failure
@@ -81,7 +81,8 @@ def check(layers: Sequence[Path]) -> Checkup:
     began = time.perf_counter()
     found = Checkup(where=_where(layers))
     faults: list[Fault] = []
-    sources = read_all(layers, faults, shipped("mappings") / SCHEMA_FILE)
+    contract = shipped("mappings") / SCHEMA_FILE
+    sources = read_all(layers, faults, contract)
     mappings = compile_sources(sources, faults)
     try:
         load_profiles(layers)
@@ -92,6 +93,7 @@ def check(layers: Sequence[Path]) -> Checkup:
         if not mappings.platforms():
             faults.append(Fault(str(layers[-1]), 1, 1, "no mapping files are in it"))
         _look(found, mappings, sources, layers, faults)
+    faults += not_whole(layers, faults, contract)
     found.faults = sorted(dict.fromkeys(faults))
     found.warnings = sorted(dict.fromkeys(found.warnings))
     found.seconds = time.perf_counter() - began

@@ -139,12 +139,14 @@ class _Reading:
     """Mappings together with the trees that they were made of. Raises MappingFileError."""
 
     def __init__(self, layers: tuple[Path, ...], settings: Settings) -> None:
-        from adapter.mapping.loader import SCHEMA_FILE, compile_sources, read_all
+        from adapter.mapping.loader import SCHEMA_FILE, compile_sources, not_whole, read_all
 
         faults: list[Fault] = []
         self.settings = settings
-        self.sources = read_all(layers, faults, shipped("mappings") / SCHEMA_FILE)
+        contract = shipped("mappings") / SCHEMA_FILE
+        self.sources = read_all(layers, faults, contract)
         mappings = compile_sources(self.sources, faults)
+        faults += not_whole(layers, faults, contract)
         if faults or mappings is None:
             raise MappingFileError(dict.fromkeys(faults))
         self.mappings = mappings

@@ -15,7 +15,7 @@ A directory holds, all of it optional but the contract of the lowest:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -51,6 +51,7 @@ __all__ = [
     "compile_sources",
     "is_overlay",
     "load",
+    "not_whole",
     "read_all",
     "stack",
 ]
@@ -64,6 +65,7 @@ def load(*directories: Path, contract: Path | None = None) -> Mappings:
     """
     faults: list[Fault] = []
     mappings = compile_sources(read_all(directories, faults, contract), faults)
+    faults += not_whole(directories, faults, contract)
     if faults or mappings is None:
         raise MappingFileError(dict.fromkeys(faults))
     return mappings
@@ -213,6 +215,18 @@ def _compiled(sources: Sources, faults: list[Fault]) -> Mappings | None:
         samples=tuple(samples),
         warnings=tuple(sorted(dict.fromkeys(warnings))),
     )
+
+
+def not_whole(
+    directories: Sequence[Path], faults: Iterable[Fault], contract: Path | None
+) -> list[Fault]:
+    """Where there are faults and the first of some directories is none that others can lie over:
+    a question that explains them. `contract` lies in what may have been meant to be below it."""
+    if contract is None or not any(faults) or not is_overlay(directories[0], contract.parent):
+        return []
+    whole = ":".join(map(str, (contract.parent, *directories)))
+    problem = f"this is not whole; is it an overlay? MAPPINGS_DIR={whole}"
+    return [Fault(str(directories[0]), 1, 1, problem)]
 
 
 def is_overlay(directory: Path, base: Path) -> bool:

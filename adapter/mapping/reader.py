@@ -129,6 +129,8 @@ def is_quoted_word(node: Node) -> bool:
 
 def _switches(node: Node) -> bool:
     value = node.value
+    if value == "off" and not node.quoted:
+        return False  # it is written as it should be, where there is nothing to switch off
     if isinstance(value, str):
         return value.strip().lower() in _SWITCHES
     return value == () or (value is not True and value in _SWITCHES)

@@ -181,6 +181,24 @@ def test_an_overlay_is_the_same_by_name_and_by_its_place(
     assert summary(found.stdout)["topics"] > 1
 
 
+def test_an_overlay_in_place_of_what_it_lies_over(adapter: Adapter, custom: Path) -> None:
+    """Its faults say what it lacks; that it was not meant to have it is asked."""
+    asked = f"custom:1:1: this is not whole; is it an overlay? MAPPINGS_DIR={shipped('mappings')}:"
+    fixture = shipped("fixtures") / "shopify" / "refunds_create.json"
+    (custom.parent.parent / "schema.yml").write_text("person: {nick: text}")
+    for command in (["check"], ["explain", "shopify", "refunds/create", fixture]):
+        done = adapter(*command, MAPPINGS_DIR="custom")
+        assert done.returncode != 0
+        assert f"{asked}custom\n" in done.stderr
+        assert "schema.yml:1:1: 'common' is missing" in done.stderr
+    custom.parent.parent.with_name("later").mkdir()
+    assert f"{asked}custom:later\n" in adapter("check", MAPPINGS_DIR="custom:later").stderr
+    sound = adapter("check", MAPPINGS_DIR=f"{shipped('mappings')}:custom")
+    faulty = adapter("check", MAPPINGS_DIR=str(broken_mappings(custom.parent.parent.parent)))
+    assert (sound.returncode, faulty.returncode) == (0, 1)
+    assert "is it an overlay" not in sound.stderr + faulty.stderr
+
+
 def test_what_is_whole_is_checked_alone(adapter: Adapter, tmp_path: Path) -> None:
     copied(tmp_path)
     assert "\nmappings alone: " in f"\n{adapter('check', 'mappings').stdout}"

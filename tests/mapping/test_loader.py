@@ -66,6 +66,7 @@ FAULTS: list[tuple[str, str, list[str]]] = [
     ("name: title", "name: title, titel: title", ["10:23: fragments.line.titel: not a field of item"]),
     ("name: title", "name: title.", ["10:22: fragments.line.name: expected a name after '.', found the end"]),
     # events
+    ("  order_completed:", "  order_canceled: off\n  order_completed:", ["12:19: order_canceled: expected an event"]),
     ("order_completed:", "order_complete:", ["12:3: events.order_complete: not an event of the contract, did you mean 'order_completed'?"]),
     ("when: can", "whn: can", ["13:5: order_completed.whn: not a part of an event, did you mean 'when'?"]),
     ("cancelled_at | absent", "[not a, not]b]", ["13:23: not YAML: did not find expected key"]),

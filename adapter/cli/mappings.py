@@ -27,7 +27,8 @@ _DIRECTORY = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.command()
 @click.argument("directory", metavar="[DIR]", required=False, type=_DIRECTORY)
 @click.option("--watch", is_flag=True, help="Check again whenever a file is saved.")
-def check(directory: Path | None, watch: bool) -> None:
+@click.option("--strict", is_flag=True, help="Warnings count as faults: exit 1, for CI.")
+def check(directory: Path | None, watch: bool, strict: bool) -> None:
     """Lint all mapping files and run the tests inside them.
 
     DIR holds mappings, or what differs from the shipped ones (default: MAPPINGS_DIR, else the
@@ -46,7 +47,7 @@ def check(directory: Path | None, watch: bool) -> None:
     def once() -> bool:
         found = checkup.check(layers())
         found.tell()
-        return found.is_sound
+        return found.is_sound and not (strict and found.warnings)
 
     if watch:
         watching(once, lambda: (*layers(), *checkup.fixture_directories(layers())))

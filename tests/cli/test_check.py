@@ -253,6 +253,15 @@ def test_an_overlay_that_parks_orders_is_warned_of(adapter: Adapter, tmp_path: P
         assert summary(done.stdout)["warnings"] == 1
 
 
+def test_strict_lets_no_warning_pass(adapter: Adapter, custom: Path) -> None:
+    assert adapter("check", "--strict").returncode == 0, "a hint is no warning"
+    custom.with_name("orders.yml").write_text("ignore_when: {big: total_price | gt(1)}")
+    lenient, strict = adapter("check"), adapter("check", "--strict")
+    assert (lenient.returncode, strict.returncode) == (0, 1)
+    assert lenient.stderr == strict.stderr
+    assert strict.stderr.startswith("warning: ")
+
+
 def test_an_event_that_no_order_brings_any_more_is_warned_of(
     adapter: Adapter, tmp_path: Path
 ) -> None:

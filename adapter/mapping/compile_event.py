@@ -54,13 +54,18 @@ def _once(parts: Parts, event: str, node: Node) -> tuple[tuple[Setter, ...], set
     """The parts of the business key, and every name that their paths read."""
     setters: list[Setter] = []
     reads: set[str] = set()
+    change: list[bool] = []
     for each in node.value if node.is_sequence else (node,):
         expression = parts.expression(each, "once")
         if expression:
+            change.append(any(path.names[-1] == _CHANGES for path in expression.paths))
             setters.append(setter(Field("once", "id"), expression, f"{event}.once"))
             reads.update(name for path in expression.paths for name in path.names)
     if node.is_sequence and not node.value:
         parts.fault(node, "once: expected an expression or a list of them")
+    if change and all(change):
+        said = f"once: {_CHANGES} changes, and {event} would come again each time"
+        parts.warnings.append(node.fault(f"{said}; expected the id of what it is about"))
     return tuple(setters), reads
 
 

@@ -277,6 +277,14 @@ def test_without_a_schema_nothing_can_be_checked(workshop: Workshop) -> None:
             ),
             "11:3: fragments.line: nothing uses it",
         ),
+        (
+            good("once: id", "once: updated_at"),
+            "14:11: once: updated_at changes, and order_completed would come again each time; expected the id of what it is about",
+        ),
+        (
+            good("once: id", "once: [order.updated_at ?? id]"),
+            "14:11: once: updated_at changes, and order_completed would come again each time; expected the id of what it is about",
+        ),
     ],
 )
 def test_warnings(workshop: Workshop, text: str, warning: str) -> None:

@@ -14,7 +14,7 @@ from adapter.app import load_profiles
 from adapter.cli import faults as carets
 from adapter.errors import Fault, MappingFileError
 from adapter.lookout import rules_in
-from adapter.mapping import consequences, coverage, declared, releases, suite
+from adapter.mapping import blanks, consequences, coverage, declared, releases, suite
 from adapter.mapping.loader import SCHEMA_FILE, Sources, compile_sources, not_whole, read_all
 from adapter.mapping.mapper import Mappings
 from adapter.mapping.releases import Change, Release
@@ -89,7 +89,9 @@ def check(layers: Sequence[Path]) -> Checkup:
     except MappingFileError as error:
         faults += error.faults
     if mappings is not None:
-        rules_in(sources, mappings.schema.events, faults)
+        of_alerts: list[Fault] = []
+        rules_in(sources, mappings.schema.events, of_alerts)
+        faults += blanks.beyond(sources, of_alerts)
         if not mappings.platforms():
             faults.append(Fault(str(layers[-1]), 1, 1, "no mapping files are in it"))
         _look(found, mappings, sources, layers, faults)

@@ -18,16 +18,22 @@ from adapter.strictyaml import Node
 
 _EMPTY = re.compile(r"(\S+) is empty: ")
 _STRAY = re.compile(r": (?:not|expected) an? ")
-_LED_ASTRAY = re.compile(r", did you mean '[^']*'\?$")
+_HINTED = re.compile(r"; indent it under|, did you mean ")
 
 
 def told(sources: Sources, found: Iterable[Fault], before: Iterable[Fault]) -> list[Fault]:
     """What was found in trees, with the keys in them that are empty; `before` are the faults of
     laying them over each other."""
     empty = dict(_everywhere(sources))
-    rest = [each for each in found if (each.file, each.line, each.column) not in empty]
     blanks = [each for each in (*before, *empty.values()) if _EMPTY.match(each.message)]
+    rest = beyond(sources, found)
     return [*empty.values(), *(_sorted_under(sources, each, blanks) for each in rest)]
+
+
+def beyond(sources: Sources, found: Iterable[Fault]) -> list[Fault]:
+    """What was found in trees, less what is said of values that are not there at all."""
+    empty = dict(_everywhere(sources))
+    return [each for each in found if (each.file, each.line, each.column) not in empty]
 
 
 def _everywhere(sources: Sources) -> Iterator[tuple[tuple[str, int, int], Fault]]:
@@ -68,15 +74,14 @@ def _place(node: Node) -> tuple[str, int, int]:
 
 def _sorted_under(sources: Sources, fault: Fault, blanks: list[Fault]) -> Fault:
     """A fault of what stands beside an empty key says that it may belong under that."""
-    if not _STRAY.search(fault.message) or "indent it under" in fault.message:
+    if not _STRAY.search(fault.message) or _HINTED.search(fault.message):
         return fault
     lines = sources.texts.get(fault.file, "").splitlines()
     for blank in sorted(blanks, reverse=True):
         between = lines[blank.line : fault.line]
         if blank.file == fault.file and between and _beside(between, blank.column - 1):
             name = blank.message.partition(" is empty")[0]
-            said = _LED_ASTRAY.sub("", fault.message)
-            return replace(fault, message=f"{said}; indent it under `{name}:`")
+            return replace(fault, message=f"{fault.message}; indent it under `{name}:`")
     return fault
 
 

@@ -283,8 +283,9 @@ def _tree(file: Path, sources: Sources, faults: list[Fault]) -> Node | None:
         if tree is None and len(faults) == before:
             faults.append(Fault(str(file), 1, 1, "the file is empty"))
         if tree is not None and tree.is_mapping and (release := tree.get(RELEASE)):
-            sources.releases[str(file)] = release
-            if not release.is_text:
+            if release.is_text:
+                sources.releases[str(file)] = release
+            else:
                 faults.append(release.fault("release: expected the name of a release"))
             return without(tree, RELEASE)
         return tree

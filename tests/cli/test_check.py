@@ -253,6 +253,14 @@ def test_an_overlay_that_parks_orders_is_warned_of(adapter: Adapter, tmp_path: P
         assert summary(done.stdout)["warnings"] == 1
 
 
+def test_of_a_half_written_alert_that_alone_is_told(adapter: Adapter, tmp_path: Path) -> None:
+    (tmp_path / "custom").mkdir()
+    (tmp_path / "custom" / "alerts.yml").write_text("mine:\n  kind:\n")
+    done = adapter("check")
+    said = "kind is empty: write what it is to be, or indent what belongs to it"
+    assert done.stderr == f"custom/alerts.yml:2:3: {said}\n"
+
+
 def test_strict_lets_no_warning_pass(adapter: Adapter, custom: Path) -> None:
     assert adapter("check", "--strict").returncode == 0, "a hint is no warning"
     custom.with_name("orders.yml").write_text("ignore_when: {big: total_price | gt(1)}")

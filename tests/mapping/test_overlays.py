@@ -395,6 +395,8 @@ OFF_OR = "is empty: write `off` to take it away, or"
         ("events: {order_completed: {revenue: net}}", ["1:28: order_completed.revenue: not a part of an event; indent it under `properties:`"]),
         ("person: {first_name: nick}", ["1:10: person.first_name: not a part of person; indent it under `attributes:`"]),
         # what has nothing to do with it is told as ever
+        ("events:\n  order_completed:\n  order_cancelled: {once: id}", [f"2:3: order_completed {OFF_OR} indent what belongs to it", "3:3: events.order_cancelled: not an event of the contract, did you mean 'order_canceled'?"]),
+        ("release:\nperson: {id: customer.id}", ["1:9: release: expected the name of a release"]),
         ("events:\n  order_completed:\nevnts: {}", [f"2:3: order_completed {OFF_OR} indent what belongs to it", "3:1: evnts: not a part of a mapping file, did you mean 'events'?"]),
     ],
 )  # fmt: skip

@@ -28,6 +28,10 @@ Owner = Contacts
 NOBODY: Owner = {}
 NO_PERSON = "no_person"
 OUTDATED = "something newer is known by now"
+HELD = "held by somebody else by now"
+"""Of a dead erasure: its address, or its number, is of who came later."""
+
+NOT_ONE = "the two are not known as one any more"
 AWAITS_PERSON = "waits until a checkout or an order names its person"
 CONSENT_BEFORE = "consent of an order from before the shop was connected"
 LATE_SECONDS = 72 * 3600
@@ -120,6 +124,7 @@ def references(
             who += deeds.asks(entry.action)
         if entry.operation is not None:
             who += entry.operation.identifiers.items()
+            who += (entry.operation.secondary or {}).items()
         if not entry.person.named:
             for ref in _refs(entry):
                 who += identity.candidates(known.get(ref) or NOBODY)
@@ -255,14 +260,20 @@ class _Batch:
 
     def _again(self, entry: Entry, operation: Operation) -> None:
         """What was dead goes out as it was, to whoever its person is by now; of a person's
-        attributes those of which nothing newer is known."""
+        attributes those of which nothing newer is known. An erasure is never anybody else's."""
+        if operation.action in deeds.ERASING:
+            self._erase_again(entry, operation)
+            return
         view = self.view
         (named,) = operation.identifiers.items()
         who = identity.follow(named, view)
-        erased = any(view.get(whom.tombstone(one)) for one in (named, who))
-        # An erasure that was refused is still to be done, whatever marks it has left here.
-        if erased and view.get(ANY_TOMBSTONE) and operation.action not in deeds.ERASING:
+        other = tuple((operation.secondary or {}).items())
+        if any(self._is_marked(one) for one in (named, who, *other)):
             self.skipped[entry.id] = whom.REDACTED
+            return
+        if any(identity.follow(one, view) != who for one in other):
+            # It cannot be undone, and would take in whoever goes by that name now.
+            self.skipped[entry.id] = NOT_ONE
             return
         attributes, timestamp = operation.attributes, operation.timestamp
         if operation.action == "identify":
@@ -284,6 +295,21 @@ class _Batch:
                 sources=(entry.id,),
             )
         )
+
+    def _erase_again(self, entry: Entry, operation: Operation) -> None:
+        """An erasure that was refused is still to be done, whatever marks it has left here: of whom
+        it names, wherever that leads by now. An id is nobody else's, an address may be."""
+        (named,) = operation.identifiers.items()
+        held = named[0] != "id" and self.view.get(person_ref(named))
+        if held and not self._is_marked(identity.follow(named, self.view)):
+            self.skipped[entry.id] = HELD
+            return
+        self.deeds.append(replace(operation, sources=(entry.id,)))
+
+    def _is_marked(self, who: Who) -> bool:
+        """Whether somebody was erased who went by an identifier."""
+        view = self.view
+        return bool(view.get(ANY_TOMBSTONE) and view.get(whom.tombstone(who)))
 
     def _deed(self, entry: Entry) -> None:
         """What an action comes to."""

@@ -18,7 +18,16 @@ from adapter.flush import Office
 from adapter.mapping import load as load_mappings
 from adapter.model import Entry, Operation, OrderMoney, Person
 from adapter.people.memory import person_ref
-from adapter.resolver import ANY_TOMBSTONE, OUTDATED, Policy, Resolution, references, resolve
+from adapter.resolver import (
+    ANY_TOMBSTONE,
+    HELD,
+    NOT_ONE,
+    OUTDATED,
+    Policy,
+    Resolution,
+    references,
+    resolve,
+)
 from adapter.settings import shipped
 from adapter.store.journal import Journal
 from adapter.store.letters import Letters
@@ -54,7 +63,8 @@ def run(*entries: Entry, memory: Mapping[Any, Any] | None = None) -> Resolution:
     ids=["event", "identify", "nothing but an id", "delete", "suppress", "merge"],
 )
 def test_it_goes_out_as_it_was(operation: Operation) -> None:
-    (sent,) = run(again(operation)).operations
+    memory = {person_ref(("id", "43")): {"to": ["id", "42"]}}
+    (sent,) = run(again(operation), memory=memory).operations
     assert sent == replace(operation, sources=("9-0",), timestamp=sent.timestamp)
     assert sent.timestamp >= operation.timestamp
 
@@ -65,11 +75,54 @@ def test_whoever_was_merged_meanwhile_is_followed() -> None:
     assert sent.identifiers == {"id": "77"}
 
 
+@pytest.mark.parametrize(
+    ("leads", "outcome"),
+    [
+        ({("id", "43"): ("id", "42")}, {"id": "42"}),
+        ({("id", "43"): ("id", "42"), ("id", "42"): ("id", "77")}, {"id": "77"}),
+        ({}, NOT_ONE),
+        ({("id", "43"): ("id", "44")}, NOT_ONE),
+        ({("id", "42"): ("id", "77")}, NOT_ONE),
+    ],
+    ids=["as it was", "into who was kept since", "nobody knows", "another's by now", "kept apart"],
+)
+def test_only_two_who_are_one_are_merged(leads: Mapping[Any, Any], outcome: Any) -> None:
+    merge = replace(identify(), action="merge", secondary={"id": "43"})
+    memory = {person_ref(who): {"to": list(to)} for who, to in leads.items()}
+    found = run(again(merge), memory=memory)
+    assert [one.identifiers for one in found.operations] == [outcome] * (outcome != NOT_ONE)
+    assert found.skipped == ({"9-0": NOT_ONE} if outcome == NOT_ONE else {})
+
+
+@pytest.mark.parametrize("marked", [(), ("77",)], ids=["somebody else's", "of who was erased too"])
+@pytest.mark.parametrize("action", ["suppress", "delete"])
+def test_an_erasure_is_never_anybody_elses(action: Any, marked: tuple[str, ...]) -> None:
+    mail = ("email", "ada@example.com")
+    memory: dict[Any, Any] = {person_ref(mail): {"to": ["id", "77"]}, ANY_TOMBSTONE: 1}
+    memory.update((whom.tombstone(("id", one)), 1) for one in marked)
+    found = run(again(Operation(action, dict((mail,)), AT, {})), memory=memory)
+    assert [one.identifiers for one in found.operations] == [dict((mail,))] * bool(marked)
+    assert found.skipped == ({} if marked else {"9-0": HELD})
+
+
+@pytest.mark.parametrize("who", [("id", "42"), ("id", "43")], ids=["kept", "gone"])
+def test_nobody_is_merged_who_was_erased(who: tuple[str, str]) -> None:
+    merge = replace(identify(), action="merge", secondary={"id": "43"})
+    memory = {
+        person_ref(("id", "43")): {"to": ["id", "42"]},
+        ANY_TOMBSTONE: 1,
+        whom.tombstone(who): 1,
+    }
+    assert run(again(merge), memory=memory).skipped == {"9-0": whom.REDACTED}
+
+
 def test_all_that_it_asks_of_memory_is_read() -> None:
     wanted = references([again(happening("1001"))])
     assert person_ref(("id", "42")) in wanted
     marks = references([again(happening("1001"))], {ANY_TOMBSTONE: 1})
     assert whom.tombstone(("id", "42")) in marks
+    merge = replace(identify(), action="merge", secondary={"id": "43"})
+    assert person_ref(("id", "43")) in references([again(merge)])
 
 
 def test_of_a_person_nothing_goes_out_of_which_something_newer_is_known() -> None:

@@ -1,0 +1,230 @@
+"""Erasures, merges and what comes behind them: nobody but who was meant is erased or made one with
+somebody, and who comes after somebody was deleted is somebody new."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import requests
+from backroom import AT, MAPPINGS, PREFIX, SECRET, Backroom, order
+from redis import Redis
+
+from adapter.destinations.base import Request, Response
+from adapter.model import Json
+from adapter.resolver import HELD, NOT_ONE, Policy
+from adapter.store.connection import connect
+from adapter.store.purge import Purger
+
+OLD, NEW = "9001001001", "9001001002"
+EMAIL = "one@x.example"
+DELETE, REDACT = "customers/delete", "customers/redact"
+DAY = 86400
+
+
+def iso(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def customer(id: str, email: str | None, at: float) -> Json:
+    return {"id": int(id), "email": email, "created_at": iso(AT - 900), "updated_at": iso(at)}
+
+
+def bought(number: int, who: Json, at: float) -> Json:
+    """An order; of a guest where `who` holds no id."""
+    found = order(
+        id=number,
+        customer=who if "id" in who else None,
+        email=who["email"],
+        contact_email=who["email"],
+        phone=None,
+        created_at=iso(at),
+        processed_at=iso(at),
+        updated_at=iso(at),
+    )
+    tokens = dict.fromkeys(("token", "cart_token", "checkout_token"))
+    return {**found, **tokens, "billing_address": None, "shipping_address": None}
+
+
+def erasure(topic: str) -> Json:
+    if topic == DELETE:
+        return {"id": int(OLD)}
+    named = {"id": int(OLD), "email": EMAIL, "phone": None}
+    return {"shop_domain": "lovelace-coffee.myshopify.com", "customer": named}
+
+
+class Place(Backroom):
+    """A workspace that deletes whom the shop deletes, and what Customer.io knows in the end."""
+
+    def __init__(self, redis: Redis, url: str, redis_url: str) -> None:
+        super().__init__(redis, url, redis_url)
+        self.office.policy = Policy(
+            rules=MAPPINGS.rules, flat=MAPPINGS.schema.flat, on_customer_delete="delete"
+        )
+        self._errands = connect(redis_url, "worker")
+        self.purger = Purger(self._errands, "default", secret=SECRET)
+        self.refused: str | None = None
+        self.sent: list[str] = []
+        self._send = self.office.transport.send
+        self.office.transport.send = self._pass_on  # type: ignore[method-assign]
+
+    def close(self) -> None:
+        self._errands.connection_pool.disconnect()
+        super().close()
+
+    def comes(self, id: str, topic: str, body: Json, at: float) -> None:
+        assert self.take(id, topic, body, at) == "accepted"
+
+    def account(self, id: str, email: str | None, at: float) -> None:
+        """A customer of the shop, as their record is at a time."""
+        self.comes(f"c-{id}-{at}", "customers/update", customer(id, email, at), at)
+
+    def guest(self, number: int, at: float, email: str = EMAIL) -> None:
+        self.comes(f"o-{number}", "orders/create", bought(number, {"email": email}, at), at)
+
+    def erase(self, topic: str, at: float = AT, id: str = "erase") -> None:
+        self.comes(id, topic, erasure(topic), at)
+
+    def outbox(self) -> int:
+        return int(self.redis.xlen(PREFIX + "outbox"))
+
+    def replays(self) -> dict[str, Any]:
+        """All dead letters go out again; what the dry run said of each, by its operation."""
+        letters = list(self.letters.dead())
+        plans = {
+            letter.operation.action: plan.reason
+            for letter, plan in zip(letters, self.replayer().plan(letters), strict=True)
+        }
+        assert [one.outcome for one in self.replayer().run(letters)] == ["revived"] * len(letters)
+        self.sent.clear()
+        self.flush()
+        return plans
+
+    def people(self) -> list[tuple[str | None, str | None, list[str]]]:
+        """(id, email, events) of everybody at Customer.io."""
+        return [
+            (
+                one.get("id"),
+                one.get("email"),
+                sorted(each["name"] for each in one["activity"] if each["type"] == "event"),
+            )
+            for one in self._people()["people"]
+        ]
+
+    def suppressed(self) -> set[str]:
+        return {value for one in self._people()["suppressed"] for value in one.values()}
+
+    def _people(self) -> Json:
+        return requests.get(f"{self.url}/_sandbox/people", timeout=10).json()
+
+    def _pass_on(self, request: Request, **more: Any) -> Response:
+        """To Customer.io; requests of the refused action only are refused as a whole there."""
+        items = json.loads(request.body)["batch"] if request.body else []
+        self.sent += [one["action"] for one in items]
+        if items and {one["action"] for one in items} == {self.refused}:
+            errors = [{"batch_index": place, "reason": "invalid"} for place in range(len(items))]
+            return Response(207, {}, json.dumps({"errors": errors}).encode())
+        return self._send(request, **more)
+
+
+@pytest.fixture
+def place(redis: Redis, redis_url: str, sandbox: str) -> Iterator[Place]:
+    found = Place(redis, sandbox, redis_url)
+    yield found
+    found.close()
+
+
+# what was refused, and is replayed when others hold the address
+
+
+@pytest.mark.parametrize("purged", [True, False], ids=["purged", "not purged yet"])
+@pytest.mark.parametrize("topic", [REDACT, DELETE])
+def test_a_refused_erasure_that_is_replayed_erases_whom_it_was_about(
+    place: Place, topic: str, purged: bool
+) -> None:
+    place.account(OLD, EMAIL, AT - 500)
+    place.flush()
+    place.erase(topic)
+    place.refuse(email=EMAIL)
+    place.flush()
+    if purged:
+        place.purger.run()
+    place.heal()
+    actions = [one.operation.action for one in place.letters.dead()]
+    assert place.replays() == dict.fromkeys(actions)
+    assert place.sent == actions
+    assert place.people() == []
+    assert place.suppressed() >= ({EMAIL} if topic == REDACT else set())
+
+
+@pytest.mark.parametrize("topic", [REDACT, DELETE])
+def test_a_refused_erasure_that_is_replayed_costs_nobody_else_their_profile(
+    place: Place, topic: str
+) -> None:
+    place.account(OLD, EMAIL, AT - 500)
+    place.flush()
+    place.erase(topic)
+    place.refuse(email=EMAIL)
+    place.flush()
+    place.purger.run()
+    place.heal()
+    place.account(NEW, EMAIL, AT + DAY)
+    place.flush()
+    actions = [one.operation.action for one in place.letters.dead()]
+    assert place.replays() == dict.fromkeys(actions, f"comes to nothing: {HELD}")
+    assert place.sent == []
+    assert [id for id, _, _ in place.people()] == [NEW]
+    assert NEW not in place.suppressed()
+    assert place.counts()[f"ignored:{HELD}"] == len(actions)
+    assert list(place.letters.dead()) == []
+
+
+def test_the_address_of_a_guest_who_came_after_a_deletion_is_not_deleted(place: Place) -> None:
+    place.account(OLD, EMAIL, AT - 500)
+    place.flush()
+    place.erase(DELETE)
+    place.refuse(email=EMAIL)
+    place.flush()
+    place.purger.run()
+    place.heal()
+    place.guest(7001, AT + 60)
+    place.flush()
+    assert place.replays() == {"delete": f"comes to nothing: {HELD}"}
+    assert place.people() == [(None, EMAIL, ["order_completed"])]
+
+
+def a_guest_takes_an_account(place: Place) -> None:
+    """The merge of both is refused."""
+    place.guest(7001, AT)
+    place.flush()
+    place.account(OLD, None, AT + 10)
+    place.flush()
+    place.account(OLD, EMAIL, AT + 20)
+    place.refused = "merge"
+    place.flush()
+    place.refused = None
+    assert [one.operation.action for one in place.letters.dead()] == ["merge"]
+
+
+def test_a_refused_merge_that_is_replayed_makes_both_one(place: Place) -> None:
+    a_guest_takes_an_account(place)
+    assert place.replays() == {"merge": None}
+    (who,) = place.people()
+    assert who[0] == OLD
+    assert "order_completed" in who[2]
+
+
+def test_a_refused_merge_that_is_replayed_takes_over_no_third_person(place: Place) -> None:
+    a_guest_takes_an_account(place)
+    place.account(OLD, "two@x.example", AT + 30)
+    place.flush()
+    place.account(NEW, EMAIL, AT + 40)
+    place.flush()
+    before = place.people()
+    assert place.replays() == {"merge": f"comes to nothing: {NOT_ONE}"}
+    assert place.sent == []
+    assert place.people() == before
+    assert place.counts()[f"ignored:{NOT_ONE}"] == 1

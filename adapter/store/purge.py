@@ -280,11 +280,16 @@ def _theirs(record: Mapping[str, Json], rest: Mapping[str, Json]) -> dict[str, J
 
 
 def _is_left_to_do(held: Holding) -> bool:
-    """A refused erasure, or one on its second way: it names whom it is about until it is done."""
+    """What is still to be judged or done: it names whom it is about until then.
+
+    What waits in the outbox is judged by the marks that were left, and counted, in its turn: it may
+    ask for something, or be of somebody new. What was parked on its way may ask for something too.
+    Of dead letters, on their second way as well, only erasures are left.
+    """
     if held.key == "dead":
         operation = json.loads(held.fields[b"r"])["operation"]
     elif said := held.fields.get(b"q"):
         operation = json.loads(said)
     else:
-        return False
+        return held.key == "outbox" or b"a" in held.fields
     return operation["action"] in ERASING

@@ -12,6 +12,7 @@ import pytest
 import requests
 from backroom import AT, MAPPINGS, PREFIX, SECRET, Backroom, order
 from redis import Redis
+from servers import naming
 
 from adapter.destinations.base import Request, Response
 from adapter.model import Json
@@ -66,6 +67,7 @@ class Place(Backroom):
         )
         self._errands = connect(redis_url, "worker")
         self.purger = Purger(self._errands, "default", secret=SECRET)
+        self._number = 0
         self.refused: str | None = None
         self.sent: list[str] = []
         self._send = self.office.transport.send
@@ -75,18 +77,19 @@ class Place(Backroom):
         self._errands.connection_pool.disconnect()
         super().close()
 
-    def comes(self, id: str, topic: str, body: Json, at: float) -> None:
-        assert self.take(id, topic, body, at) == "accepted"
+    def comes(self, topic: str, body: Json, at: float) -> None:
+        self._number += 1
+        assert self.take(f"delivery-{self._number}", topic, body, at) == "accepted"
 
     def account(self, id: str, email: str | None, at: float) -> None:
         """A customer of the shop, as their record is at a time."""
-        self.comes(f"c-{id}-{at}", "customers/update", customer(id, email, at), at)
+        self.comes("customers/update", customer(id, email, at), at)
 
     def guest(self, number: int, at: float, email: str = EMAIL) -> None:
-        self.comes(f"o-{number}", "orders/create", bought(number, {"email": email}, at), at)
+        self.comes("orders/create", bought(number, {"email": email}, at), at)
 
-    def erase(self, topic: str, at: float = AT, id: str = "erase") -> None:
-        self.comes(id, topic, erasure(topic), at)
+    def erase(self, topic: str, at: float = AT) -> None:
+        self.comes(topic, erasure(topic), at)
 
     def outbox(self) -> int:
         return int(self.redis.xlen(PREFIX + "outbox"))
@@ -228,3 +231,71 @@ def test_a_refused_merge_that_is_replayed_takes_over_no_third_person(place: Plac
     assert place.sent == []
     assert place.people() == before
     assert place.counts()[f"ignored:{NOT_ONE}"] == 1
+
+
+# what waits when somebody is purged
+
+
+@pytest.mark.parametrize("purged", ["never", "before", "after"])
+def test_a_wish_to_be_erased_behind_a_deletion_is_carried_out(place: Place, purged: str) -> None:
+    place.account(OLD, EMAIL, AT - 500)
+    place.flush()
+    place.erase(DELETE)
+    place.flush()
+    if purged == "before":
+        place.purger.run()
+    place.erase(REDACT, AT + 5)
+    if purged == "after":
+        assert (place.outbox(), place.purger.run(), place.outbox()) == (1, 1, 1)
+    place.flush()
+    assert {OLD, EMAIL} <= place.suppressed()
+    assert place.counts()["redacted"] == 1
+    assert place.purger.run() == 1 + (purged == "never")
+
+
+def test_who_asks_behind_their_erasure_is_answered(place: Place) -> None:
+    place.account(OLD, EMAIL, AT - 500)
+    place.flush()
+    place.erase(REDACT)
+    place.flush()
+    place.comes("customers/data_request", {**erasure(REDACT), "data_request": {}}, AT + 5)
+    place.purger.run()
+    place.flush()
+    assert place.counts()["report_asked"] == 1
+    assert place.purger.run() == 1
+    assert place.redis.xlen(PREFIX + "reports") == 1
+
+
+def test_what_waits_of_who_was_erased_is_counted_and_leaves_nothing(place: Place) -> None:
+    """By their id, their address, and by nothing but a cart of theirs."""
+    known = {**bought(7000, customer(OLD, EMAIL, AT), AT - 400), "cart_token": "cart-77aa88bb"}
+    place.account(OLD, EMAIL, AT - 500)
+    place.comes("orders/create", known, AT - 400)
+    place.flush()
+    place.erase(REDACT)
+    place.flush()
+    place.account(OLD, EMAIL, AT + 1)
+    place.guest(7001, AT + 2)
+    cart = {"id": "cart-77aa88bb", "token": "cart-77aa88bb", "line_items": [], "note": ""}
+    place.comes("carts/update", {**cart, "updated_at": iso(AT + 3)}, AT + 3)
+    place.purger.run()
+    assert place.outbox() == 3
+    place.flush()
+    assert place.counts()["ignored:redacted"] == 3
+    assert place.people() == []
+    assert naming(place.redis, OLD, EMAIL, "cart-77aa88bb", ":7001") == []
+
+
+def test_what_a_guest_buys_behind_a_deletion_is_told(place: Place) -> None:
+    place.account(OLD, EMAIL, AT - 500)
+    place.flush()
+    place.erase(DELETE)
+    place.flush()
+    place.guest(7001, AT + 5)
+    place.purger.run()
+    place.flush()
+    assert place.people() == [(None, EMAIL, ["order_completed"])]
+    body = bought(7001, {"email": EMAIL}, AT + 5)
+    place.comes("orders/paid", body, AT + 6)
+    place.flush()
+    assert place.people() == [(None, EMAIL, ["order_completed"])]

@@ -7,8 +7,8 @@ looked for in the whole of Redis is an errand, which is run after its entry was 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from adapter.model import Action, Entry, Json, Operation, Ref, Who
@@ -28,6 +28,7 @@ class Errand:
 
     `shop` of `purge_shop` is the one to be purged. The others are about the person with these
     identifiers, orders and tokens; tokens and orders that are not named here are found on the way.
+    `may_return`: under an address or a number of theirs somebody new may have come since `at`.
     """
 
     kind: Literal["purge_person", "purge_shop", "report_person"]
@@ -40,6 +41,7 @@ class Errand:
     phones: tuple[str, ...] = ()
     orders: tuple[str, ...] = ()
     tokens: tuple[str, ...] = ()
+    may_return: bool = False
 
     def to_json(self) -> dict[str, Json]:
         found = {name: getattr(self, name) for name in self.__slots__}
@@ -58,13 +60,15 @@ class Deed:
     """What one action comes to.
 
     `moved`: all that is remembered of the first is the second's from here on, and bodies that name
-    the first mean the second. `tombstones` are to be remembered, and `errand` to be written down,
-    once the entry is finished. `count` names the counter that shows it.
+    the first mean the second. `erased` are nobody's from here on: who goes by one of them later is
+    somebody new. `tombstones` are to be remembered, and `errand` to be written down, once the entry
+    is finished. `count` names the counter that shows it.
     """
 
     count: str
     operations: tuple[Operation, ...] = ()
     moved: tuple[Who, Who] | None = None
+    erased: tuple[Who, ...] = ()
     tombstones: tuple[Ref, ...] = ()
     errand: Errand | None = None
 
@@ -110,9 +114,11 @@ def stages(operations: Iterable[Operation]) -> list[list[Operation]]:
     the merge before it that names one of them to be over; whoever is suppressed or deleted must not
     come back by an identify of the same batch. A suppression blocks what its person was known by,
     so it goes before the deletion. An identify behind a merge of its person needs what that brings.
+    What stands behind an erasure and names whom it erased is of somebody new: it goes after it.
     """
-    parts: dict[tuple[int, int], list[Operation]] = {}
+    parts: dict[tuple[int, int, int], list[Operation]] = {}
     turn: dict[Who, int] = {}
+    rounds = _Rounds()
     for operation in operations:
         stage, at = _STAGE[operation.action], 0
         people = [*operation.identifiers.items(), *(operation.secondary or {}).items()]
@@ -121,8 +127,30 @@ def stages(operations: Iterable[Operation]) -> list[list[Operation]]:
             stage = _STAGE["merge"]
             at = max(turn.get(who, -1) for who in people) + 1
             turn.update(dict.fromkeys(people, at))
-        parts.setdefault((stage, at), []).append(operation)
+        parts.setdefault((rounds.of(operation, people), stage, at), []).append(operation)
     return [parts[stage] for stage in sorted(parts)]
+
+
+class _Rounds:
+    """Everybody's lives, one after the other: each ends with the erasures in it."""
+
+    def __init__(self) -> None:
+        self._lives: dict[Who, int] = {}
+        self._ends: dict[Who, int] = {}
+
+    def of(self, operation: Operation, people: Iterable[Who]) -> int:
+        """The round that an operation belongs to; `people` are whom it names."""
+        lives = self._lives
+        if operation.action in ERASING:
+            found = max(lives.get(who, 0) for who in people)
+            self._ends.update(dict.fromkeys(people, found + 1))
+            return found
+        if operation.action == "identify" and (email := operation.attributes.get("email")):
+            people = [*people, ("email", email)]
+        found = max(max(lives.get(who, 0), self._ends.get(who, 0)) for who in people)
+        if found:
+            lives.update(dict.fromkeys(people, found))
+        return found
 
 
 def _merge(entry: Entry, action: Action, lookup: Lookup) -> Deed:
@@ -161,9 +189,10 @@ def _delete(entry: Entry, action: Action, lookup: Lookup, decided: OnCustomerDel
     return Deed(
         "customer_deleted_too",
         tuple(_operation("delete", entry, who) for who in names.sent),
+        erased=names.sent,
         # Not of the email: who deletes an account may come back with it, under another id.
-        tombstones=tuple(tombstone(("id", id_)) for id_ in names.ids),
-        errand=_errand("purge_person", entry, names),
+        tombstones=(*(tombstone(("id", id_)) for id_ in names.ids), *_marks(entry, names)),
+        errand=replace(_errand("purge_person", entry, names), may_return=True),
     )
 
 
@@ -172,12 +201,12 @@ def _redact(entry: Entry, names: Names, count: str) -> Deed:
 
     What was never sent is blocked as well: it does no harm, and no body under way brings it back.
     """
-    delivery = entry.delivery
     return Deed(
         count,
         tuple(
             _operation(what, entry, who) for what in ("suppress", "delete") for who in names.sent
         ),
+        erased=names.sent,
         tombstones=(
             *(tombstone(who) for who in names.sent),
             *(
@@ -185,10 +214,16 @@ def _redact(entry: Entry, names: Names, count: str) -> Deed:
                 for one in names.phones
                 if ("phone", one) not in names.sent
             ),
-            *(tombstone_of("order", delivery.platform, delivery.shop, o) for o in names.orders),
+            *_marks(entry, names),
         ),
         errand=_errand("purge_person", entry, names),
     )
+
+
+def _marks(entry: Entry, names: Names) -> Iterator[Ref]:
+    """The marks of somebody's orders."""
+    delivery = entry.delivery
+    return (tombstone_of("order", delivery.platform, delivery.shop, one) for one in names.orders)
 
 
 def _errand(kind: Literal["purge_person", "report_person"], entry: Entry, names: Names) -> Errand:

@@ -234,6 +234,9 @@ class _Batch:
         if self._is_erased(entry):
             self.skipped[entry.id] = whom.REDACTED
             return
+        if self._leads_to_erased(entry, found):
+            self.skipped[entry.id] = whom.REDACTED
+            return
         entry = sales.with_link(entry, view)
         if found:
             entry = identity.said_of_gone(entry, found, view, policy.identify_by)
@@ -304,7 +307,8 @@ class _Batch:
         if held and not self._is_marked(identity.follow(named, self.view)):
             self.skipped[entry.id] = HELD
             return
-        self.deeds.append(replace(operation, sources=(entry.id,)))
+        self._close(named)
+        self.closed.append(replace(operation, sources=(entry.id,)))
 
     def _is_marked(self, who: Who) -> bool:
         """Whether somebody was erased who went by an identifier."""
@@ -314,7 +318,10 @@ class _Batch:
     def _deed(self, entry: Entry) -> None:
         """What an action comes to."""
         deed = deeds.deed(entry, self._known, on_customer_delete=self.policy.on_customer_delete)
-        self.deeds += deed.operations
+        if deed.erased:
+            self._end(deed.erased, entry)
+        for one in deed.operations:
+            (self.closed if one.action in deeds.ERASING else self.deeds).append(one)
         if deed.moved:
             gone, kept = (identity.follow(who, self.view) for who in deed.moved)
             self._close(gone)
@@ -326,6 +333,45 @@ class _Batch:
         if deed.errand:
             self.errands.append((entry.id, deed.errand))
         self._count(deed.count)
+
+    def _end(self, erased: tuple[Who, ...], entry: Entry) -> None:
+        """Whoever goes by these is nobody from here on; what was said of them goes out before."""
+        view = self.view
+        theirs = [who for who in erased if identity.follow(who, view) in erased]
+        finals = dict.fromkeys(identity.follow(who, view) for who in theirs)
+        for who in finals:
+            self._close(who)
+        ends = finals.keys() | set(theirs)
+        merges, self.merges = self.merges, []
+        for kept, gone, source in merges:
+            if identity.follow(kept, view) in ends:
+                self.closed.append(_merge(kept, gone, self.now, source))
+            else:
+                self.merges.append((kept, gone, source))
+        for who in [who for who in self.replaced if identity.follow(who, view) in ends]:
+            self.closed.append(self._address(who, self.replaced.pop(who)))
+        done, self.deeds = self.deeds, []
+        for one in done:
+            named = {*one.identifiers.items(), *(one.secondary or {}).items()}
+            (self.deeds if named.isdisjoint(ends) else self.closed).append(one)
+        for who in theirs:
+            if view.get(person_ref(who)):
+                view.keep(entry.id, person_ref(who), {})
+
+    def _leads_to_erased(self, entry: Entry, found: Contacts) -> bool:
+        """Whether an entry is of somebody who was erased and went by another name as well. An
+        address of theirs is nobody's: who uses it now is somebody new."""
+        view = self.view
+        if not view.get(ANY_TOMBSTONE):
+            return False
+        for who in identity.candidates(found):
+            final = identity.follow(who, view)
+            if final == who or not self._is_marked(final):
+                continue
+            if who[0] == "id":
+                return True
+            view.learn(entry.id, person_ref(who), {})
+        return False
 
     def _merged(self, gone: Who, kept: Who, entry: Entry) -> None:
         """Two are one from here on, with the orders of both."""

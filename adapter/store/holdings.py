@@ -90,14 +90,21 @@ class Holdings:
             yield from (Holding(key) for key in keys if within in key + ":")
 
     def owners(self, needles: Needles | None = None) -> Iterator[tuple[str, Mapping[str, Json]]]:
-        """Names of things, and whose they are; at least those of somebody looked for."""
+        """Names of things, and their records where they are somebody's; at least those of somebody
+        looked for."""
         for keys in self._keys():
             for key, value in self.values([key for key in keys if key.startswith("thing:")]):
                 if needles is not None and not needles.may_be_in(value):
                     continue
-                contacts = (_decoded(value) or {}).get(things.OWNER)
-                if contacts:
-                    yield key, contacts
+                record = _decoded(value) or {}
+                if record.get(things.OWNER):
+                    yield key, record
+
+    def records_of(self, contacts: Mapping[str, Json]) -> Iterator[tuple[str, Mapping[str, Json]]]:
+        """The records of somebody's own, with their names."""
+        keys = [f"person:{suffix}" for suffix in sorted(self.suffixes(contacts))]
+        for key, value in self.values(keys):
+            yield key, _decoded(value) or {}
 
     def people(self) -> Iterator[tuple[str, bytes]]:
         """Names and content of the records of people."""
@@ -192,6 +199,14 @@ def things_of(key: str) -> tuple[str, str, str, str] | None:
     """(kind, platform, shop, value) of a `thing:` key."""
     _, kind, platform, shop, value = (*key.split(":", 4), "", "", "", "")[:5]
     return (kind, platform, shop, value) if value else None
+
+
+def received(fields: Mapping[bytes, bytes]) -> int:
+    """When the first delivery of an item came in (Unix seconds); of a report, when it was asked
+    for."""
+    record = _decoded(fields.get(b"d") or fields.get(b"r") or b"{}") or {}
+    deliveries = record.get("deliveries") or [record]
+    return min(int(one.get("received_at") or one.get("asked") or 0) for one in deliveries)
 
 
 def in_entry(needles: Needles, fields: Mapping[bytes, bytes]) -> bool:

@@ -16,8 +16,8 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from itertools import islice
 from typing import Any
@@ -29,9 +29,10 @@ from adapter.deeds import ERASING, Errand
 from adapter.model import Json
 from adapter.store import hashing, refs
 from adapter.store.connection import store_errors
-from adapter.store.holdings import Holding, Holdings, judged, things_of
+from adapter.store.holdings import Holding, Holdings, in_entry, judged, received, things_of
 from adapter.store.kept import unsqueeze
 from adapter.store.needles import Needles
+from adapter.store.things import OWNER, SOLD
 from adapter.whom import TOMBSTONE_SECONDS
 
 REPORT_SECONDS = 30 * 86400
@@ -77,11 +78,17 @@ class Purger:
         with store_errors():
             errands = self._errands()
             people = [one for one in errands if one.kind == "purge_person"]
-            for errand in errands:
-                if errand.kind == "report_person":
+            asked = [one for one in errands if one.kind == "report_person"]
+            erased = max((one.at for one in people), default=0)
+            # A report is kept of somebody as well: the answer to who asked later must outlive it.
+            for errand in asked:
+                if errand.at <= erased:
                     self._report(errand)
             if people:
                 self._purge_people(people)
+            for errand in asked:
+                if errand.at > erased:
+                    self._report(errand)
             for errand in errands:
                 if errand.kind == "purge_shop":
                     self._purge_shop(errand)
@@ -105,8 +112,8 @@ class Purger:
             )
 
     def _purge_people(self, errands: Sequence[Errand]) -> None:
-        needles = Needles.of(errands)
-        found, things = self._belongings(needles)
+        needles, later = Needles.of(errands), _Later.than(errands)
+        found, things, spared = self._belongings(needles, later)
         for platform, shop, value in (*things, *(("", "", f"id:{one}") for one in found.ids)):
             self._bury(platform, shop, value)
         # What is theirs is seen by what is removed next: who begins again finds it here.
@@ -116,32 +123,54 @@ class Purger:
                 first, ids=tuple(found.ids), orders=tuple(found.orders), tokens=tuple(found.tokens)
             )
         )
-        self._remove(
-            (one for one in self._holdings.of(found) if not _is_left_to_do(one)),
-            lambda key, value: judged(key, value, found),
-        )
+        lasting = _less(found, later.names)
+
+        def is_theirs(one: Holding) -> bool:
+            if one.key in spared or _is_left_to_do(one):
+                return False
+            if one.instead:
+                return True
+            is_later = bool(one.fields) and received(one.fields) > later.at
+            return not is_later or later.is_nothing or in_entry(lasting, one.fields)
+
+        def judge(key: str, value: bytes) -> Holding | None:
+            return None if key in spared else judged(key, value, found)
+
+        self._remove(filter(is_theirs, self._holdings.of(found)), judge)
         self._done(errands)
 
-    def _belongings(self, needles: Needles) -> tuple[Needles, set[tuple[str, str, str]]]:
+    def _belongings(
+        self, needles: Needles, later: _Later | None = None
+    ) -> tuple[Needles, set[tuple[str, str, str]], set[str]]:
         """Needles with other ids, the orders and the tokens of those looked for; the orders and
-        tokens as (platform, shop, kind:value) as well."""
+        tokens as (platform, shop, kind:value) as well; and the names of records of somebody new,
+        who goes by an address or a number of theirs by now."""
+        spared, new_orders, taken = self._taken(later.names if later else Needles())
+        own = _less(needles, taken)
         ids = {
             name.split(":", 2)[2]
             for name, value in self._holdings.people()
-            if ":id:" in name and _leads_to(value, needles)
+            if ":id:" in name and _leads_to(value, own)
         }
         needles = Needles(
             needles.ids | ids, needles.emails, needles.phones, needles.orders, needles.tokens
         )
+        if later is not None:
+            spared |= self._led_away(needles)
         things: set[tuple[str, str, str]] = set()
-        for key, contacts in self._holdings.owners(needles):
+        for key, record in self._holdings.owners(needles):
             thing = things_of(key)
-            if thing is not None and needles.in_contacts(contacts):
-                kind, platform, shop, value = thing
+            if thing is None or not needles.in_contacts(record[OWNER]):
+                continue
+            kind, platform, shop, value = thing
+            order = value if kind == "order" else record.get(SOLD)
+            if order in new_orders and order not in needles.orders:
+                spared.add(key)
+            else:
                 things.add((platform, shop, f"{kind}:{value}"))
         for fields in self._holdings.entries():
             person = json.loads(fields.get(b"p") or b"{}")
-            if needles.in_contacts(person):
+            if needles.in_contacts(person) and not (later and later.may_be_new(person, fields)):
                 delivery = json.loads(fields[b"d"])
                 for kind, value in person.get("tokens", {}).items():
                     things.add((delivery["platform"], delivery["shop"], f"{kind}:{value}"))
@@ -150,7 +179,34 @@ class Purger:
             kind, _, value = name.partition(":")
             (orders if kind == "order" else tokens).add(value)
         found = Needles(needles.ids, needles.emails, needles.phones, orders, tokens)
-        return found, things
+        return found, things, spared
+
+    def _taken(self, free: Needles) -> tuple[set[str], set[str], Needles]:
+        """Which of the names somebody new without an id goes by: the names of their records, their
+        orders, and those names."""
+        spared: set[str] = set()
+        orders: set[str] = set()
+        names: dict[str, set[str]] = {"email": set(), "phone": set()}
+        for one in _contacts(free):
+            for key, record in self._holdings.records_of(one):
+                if record and "to" not in record:
+                    spared.add(key)
+                    orders.update(record.get("orders", ()))
+                    for kind, value in one.items():
+                        names[kind].add(value)
+        return spared, orders, Needles(emails=names["email"], phones=names["phone"])
+
+    def _led_away(self, needles: Needles) -> set[str]:
+        """Names of the records of those who came later: they have an id, and an address of theirs
+        who are looked for leads to it."""
+        spared: set[str] = set()
+        for one in _contacts(needles):
+            for key, record in self._holdings.records_of(one):
+                target = record.get("to")
+                if target and not needles.in_contacts(other := {target[0]: target[1]}):
+                    spared.add(key)
+                    spared.update(name for name, _ in self._holdings.records_of(other))
+        return spared
 
     def _bury(self, platform: str, shop: str, value: str) -> None:
         name = hashing.redacted(platform, shop, value, self._secret)
@@ -161,8 +217,8 @@ class Purger:
         within = f":{errand.platform}:{errand.shop}:"
         here: set[str] = set()
         elsewhere: set[str] = set()
-        for key, contacts in self._holdings.owners():
-            (here if within in key else elsewhere).update(self._holdings.suffixes(contacts))
+        for key, record in self._holdings.owners():
+            (here if within in key else elsewhere).update(self._holdings.suffixes(record[OWNER]))
         only = here - elsewhere
         self._remove(self._people_of(only, alone=self._is_alone(errand)), Holding)
         self._remove(self._holdings.of_shop(errand.platform, errand.shop), Holding)
@@ -222,7 +278,7 @@ class Purger:
 
     def _report(self, errand: Errand) -> None:
         """What is held of a person, and where; the log says only that there is a report."""
-        needles, _ = self._belongings(Needles.of([errand]))
+        needles, *_ = self._belongings(Needles.of([errand]))
         held = [self._told(one) for one in islice(self._holdings.of(needles), MOST_HELD + 1)]
         report = {
             "asked": errand.at,
@@ -261,6 +317,48 @@ class Purger:
         }
         shown = {name.decode(): value.decode("utf-8", "replace") for name, value in fields.items()}
         return {"where": " ".join(filter(None, (held.key, held.item))), "holds": shown}
+
+
+@dataclass(frozen=True, slots=True)
+class _Later:
+    """What somebody new may go by, and since when: the addresses and numbers of those who were
+    deleted and may come back. Their memory was emptied when the deletion was settled."""
+
+    names: Needles
+    at: int
+
+    @classmethod
+    def than(cls, errands: Sequence[Errand]) -> _Later:
+        free = [one for one in errands if one.may_return]
+        names = Needles.of(free)
+        others = Needles.of([one for one in errands if not one.may_return])
+        names = _less(Needles(emails=names.emails, phones=names.phones), others)
+        return cls(names, max((one.at for one in free), default=0))
+
+    def may_be_new(self, contacts: Mapping[str, Json], fields: Mapping[bytes, bytes]) -> bool:
+        """Whether what names contacts came in later and may be of somebody new."""
+        return self.names.in_contacts(contacts) and received(fields) > self.at
+
+    @property
+    def is_nothing(self) -> bool:
+        return not (self.names.emails or self.names.phones)
+
+
+def _less(needles: Needles, names: Needles) -> Needles:
+    """The same without these addresses and numbers."""
+    return Needles(
+        needles.ids,
+        needles.emails - names.emails,
+        needles.phones - names.phones,
+        needles.orders,
+        needles.tokens,
+    )
+
+
+def _contacts(needles: Needles) -> Iterator[dict[str, str]]:
+    """Every address, and every number, by itself."""
+    yield from ({"email": email} for email in needles.emails)
+    yield from ({"phone": f"+{digits}"} for digits in needles.phones)
 
 
 def _leads_to(value: bytes, needles: Needles) -> bool:

@@ -122,8 +122,24 @@ def test_a_deleted_customer_is_deleted_and_may_come_back_under_another_id() -> N
     assert told(found.operations) == ["delete id:42", "delete email:ada@x.com"]
     assert found.tombstones == (tombstone(ADA),)
     assert found.errand == Errand(
-        "purge_person", "d1", AT, PLATFORM, SHOP, ("42",), ("ada@x.com",), tokens=("c1",)
+        "purge_person",
+        "d1",
+        AT,
+        PLATFORM,
+        SHOP,
+        ("42",),
+        ("ada@x.com",),
+        tokens=("c1",),
+        may_return=True,
     )
+
+
+def test_orders_of_a_deleted_customer_are_marked() -> None:
+    """What follows them names nobody, and must not lead to who has the address by then."""
+    known = {ADA: Known(sent=ADA, ids=("42",), orders=("1001",))}
+    found = deed(asked("delete_person", id="42"), knowing(known), on_customer_delete="delete")
+    assert found.tombstones == (tombstone(ADA), tombstone_of("order", PLATFORM, SHOP, "1001"))
+    assert found.erased == (ADA,)
 
 
 def test_a_deleted_customer_is_suppressed() -> None:
@@ -288,6 +304,14 @@ def erase(what: Any, who: str = "42") -> Operation:
     return Operation(what, {"id": who}, AT, {})
 
 
+def gone(who: Who) -> Operation:
+    return Operation("delete", dict((who,)), AT, {})
+
+
+def takes(who: str, mail: Who) -> Operation:
+    return identify(who, email=mail[1])
+
+
 ONE, TWO = identify("42"), happening("1001")
 
 
@@ -304,8 +328,22 @@ ONE, TWO = identify("42"), happening("1001")
             [[merge("2", "1"), merge("8", "9")], [merge("3", "2")]],
         ),
         (
-            [erase("delete"), erase("suppress"), TWO, merge("42", "43")],
+            [TWO, merge("42", "43"), erase("delete"), erase("suppress")],
             [[TWO], [merge("42", "43")], [erase("suppress")], [erase("delete")]],
+        ),
+        (
+            [ONE, erase("delete"), TWO, identify("43"), erase("suppress"), erase("delete")],
+            [
+                [ONE, identify("43")],
+                [erase("delete")],
+                [TWO],
+                [erase("suppress")],
+                [erase("delete")],
+            ],
+        ),
+        (
+            [erase("delete", "7"), gone(MAIL), takes("43", MAIL), happening("1", "43"), ONE],
+            [[ONE], [erase("delete", "7"), gone(MAIL)], [takes("43", MAIL), happening("1", "43")]],
         ),
     ],
     ids=[
@@ -316,6 +354,8 @@ ONE, TWO = identify("42"), happening("1001")
         "of strangers",
         "a chain",
         "the end of somebody",
+        "somebody new, and their end",
+        "who takes the address of somebody deleted",
     ],
 )
 def test_what_must_go_in_a_request_of_its_own(

@@ -31,6 +31,7 @@ OUTDATED = "something newer is known by now"
 HELD = "held by somebody else by now"
 """Of a dead erasure: its address, or its number, is of who came later."""
 
+TOLD_SINCE = "another delivery has told it since"
 NOT_ONE = "the two are not known as one any more"
 AWAITS_PERSON = "waits until a checkout or an order names its person"
 CONSENT_BEFORE = "consent of an order from before the shop was connected"
@@ -277,6 +278,10 @@ class _Batch:
         if any(identity.follow(one, view) != who for one in other):
             # It cannot be undone, and would take in whoever goes by that name now.
             self.skipped[entry.id] = NOT_ONE
+            return
+        if sales.is_told(entry, operation, view):
+            # Its business key, by which that is seen before it goes out again, ends after 30 days.
+            self.skipped[entry.id] = TOLD_SINCE
             return
         attributes, timestamp = operation.attributes, operation.timestamp
         if operation.action == "identify":

@@ -135,6 +135,15 @@ def told_again(entry: Entry, operation: Operation, view: View, now: int) -> None
         view.learn(entry.id, ref, {**(view.get(ref) or {}), _name(entry, operation): now})
 
 
+def is_told(entry: Entry, operation: Operation, view: View) -> bool:
+    """Whether a refused event was told by another delivery since: it was taken back when it was
+    refused, unless it is a cancellation."""
+    if entry.order is None or operation.name in (None, _CANCELED):
+        return False
+    told: Mapping[str, int] = view.get(ref_of(TOLD, entry.delivery, entry.order)) or {}
+    return _name(entry, operation) in told
+
+
 def take_back(entry: Entry, refused: Operation, learned: dict[Ref, Json]) -> None:
     """An event of an order that was refused does not count as told. A cancellation does: it is
     true, whoever heard of it."""

@@ -3,6 +3,7 @@ journal tells of it all."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -23,6 +24,7 @@ from adapter.resolver import (
     HELD,
     NOT_ONE,
     OUTDATED,
+    TOLD_SINCE,
     Policy,
     Resolution,
     references,
@@ -32,7 +34,7 @@ from adapter.settings import shipped
 from adapter.store.journal import Journal
 from adapter.store.letters import Letters
 
-from .test_flush import CustomerIo, fill, office, order, sandbox, there, turn
+from .test_flush import CustomerIo, fill, office, order, sandbox, status, there, turn
 
 __all__ = ["office", "sandbox", "there"]
 PREFIX = "adapter:default:"
@@ -276,6 +278,42 @@ def test_what_was_told_in_the_end_is_told_once_though_its_key_ends(
     before = len(there.requests())
     turn(office, redis)
     assert len(there.requests()) == before
+
+
+@pytest.mark.parametrize("key_ended", [False, True])
+def test_what_another_delivery_told_since_is_not_told_again(
+    office: Office, redis: Redis, there: CustomerIo, key_ended: bool
+) -> None:
+    there.fault(refuse=True, match={"name": "order_completed"})
+    fill(office, "1001")
+    turn(office, redis)
+    there.heal()
+    office.outbox.accept(mapped("d2", person("42"), order("1001"), order="1001"), b"{}")
+    turn(office, redis)
+    assert there.events() == ["1001"]
+    if key_ended:
+        redis.delete(f"{PREFIX}key:{PLATFORM}:{SHOP}:order_completed:1001")
+    letters = Letters(redis, "default")
+    before = len(there.requests())
+    assert letters.revive(list(letters.dead())) == ["revived" if key_ended else "told"]
+    if key_ended:
+        turn(office, redis)
+        assert status(redis)["details"][f"ignored:{TOLD_SINCE}"] == 1
+    assert len(there.requests()) == before
+
+
+def test_a_cancellation_that_was_refused_is_told_though_its_order_knows_of_it(
+    office: Office, redis: Redis, there: CustomerIo
+) -> None:
+    there.fault(refuse=True, match={"name": "order_canceled"})
+    canceled = event("1001", "order_canceled", at=int(time.time()) - 60, order_id="1001")
+    office.outbox.accept(mapped("d1", person("42"), canceled, order="1001"), b"{}")
+    turn(office, redis)
+    there.heal()
+    letters = Letters(redis, "default")
+    letters.revive(list(letters.dead()))
+    turn(office, redis)
+    assert there.events() == ["1001"]
 
 
 # the journal

@@ -114,7 +114,8 @@ def stages(operations: Iterable[Operation]) -> list[list[Operation]]:
     the merge before it that names one of them to be over; whoever is suppressed or deleted must not
     come back by an identify of the same batch. A suppression blocks what its person was known by,
     so it goes before the deletion. An identify behind a merge of its person needs what that brings.
-    What stands behind an erasure and names whom it erased is of somebody new: it goes after it.
+    What stands behind an erasure and names whom it erased is of somebody new: it goes after it. So
+    it does behind a merge, where it names who was merged away.
     """
     parts: dict[tuple[int, int, int], list[Operation]] = {}
     turn: dict[Who, int] = {}
@@ -132,7 +133,8 @@ def stages(operations: Iterable[Operation]) -> list[list[Operation]]:
 
 
 class _Rounds:
-    """Everybody's lives, one after the other: each ends with the erasures in it."""
+    """The lives of every name, one after the other: each ends with the erasures in it, and with
+    whoever went by it being merged away."""
 
     def __init__(self) -> None:
         self._lives: dict[Who, int] = {}
@@ -150,6 +152,8 @@ class _Rounds:
         found = max(max(lives.get(who, 0), self._ends.get(who, 0)) for who in people)
         if found:
             lives.update(dict.fromkeys(people, found))
+        for who in (operation.secondary or {}).items():
+            self._ends[who] = found + 1
         return found
 
 

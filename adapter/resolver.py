@@ -8,7 +8,7 @@ settling comes to the same operations when it runs again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -343,25 +343,40 @@ class _Batch:
         """Whoever goes by these is nobody from here on; what was said of them goes out before."""
         view = self.view
         theirs = [who for who in erased if identity.follow(who, view) in erased]
-        finals = dict.fromkeys(identity.follow(who, view) for who in theirs)
-        for who in finals:
+        self._go_ahead({*theirs, *(identity.follow(who, view) for who in theirs)})
+        for who in theirs:
+            if view.get(person_ref(who)):
+                view.keep(entry.id, person_ref(who), {})
+
+    def _go_ahead(self, people: Collection[Who]) -> None:
+        """All that is to be done of these people goes out before what is said from here on."""
+        view = self.view
+        for who in people:
             self._close(who)
-        ends = finals.keys() | set(theirs)
         merges, self.merges = self.merges, []
         for kept, gone, source in merges:
-            if identity.follow(kept, view) in ends:
+            if identity.follow(kept, view) in people:
                 self.closed.append(_merge(kept, gone, self.now, source))
             else:
                 self.merges.append((kept, gone, source))
-        for who in [who for who in self.replaced if identity.follow(who, view) in ends]:
+        for who in [who for who in self.replaced if identity.follow(who, view) in people]:
             self.closed.append(self._address(who, self.replaced.pop(who)))
         done, self.deeds = self.deeds, []
         for one in done:
             named = {*one.identifiers.items(), *(one.secondary or {}).items()}
-            (self.deeds if named.isdisjoint(ends) else self.closed).append(one)
-        for who in theirs:
-            if view.get(person_ref(who)):
-                view.keep(entry.id, person_ref(who), {})
+            (self.deeds if named.isdisjoint(people) else self.closed).append(one)
+
+    def _passes_on(self, address: Who, who: Who) -> None:
+        """An address is somebody's from here on: who went by it before is merged before."""
+        view = self.view
+        if not (self.merges or self.deeds) or identity.follow(address, view) != who:
+            return
+        before = {identity.follow(kept, view) for kept, gone, _ in self.merges if gone == address}
+        for one in self.deeds:
+            if address in (one.secondary or {}).items():
+                before.update(one.identifiers.items())
+        if before := before - {who}:
+            self._go_ahead(before)
 
     def _leads_to_erased(self, entry: Entry, found: Contacts) -> bool:
         """Whether an entry is of somebody who was erased and went by another name as well. An
@@ -448,6 +463,8 @@ class _Batch:
 
     def _identify(self, entry: Entry, found: Contacts) -> Identity:
         who = identity.identify(entry, found, self.view, self.policy.identify_by)
+        if email := found.get("email"):
+            self._passes_on(("email", email), who.who)
         if who.merged:
             self.merges.append((who.who, who.merged, entry.id))
         if who.replaces:

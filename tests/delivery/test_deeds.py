@@ -308,6 +308,10 @@ def gone(who: Who) -> Operation:
     return Operation("delete", dict((who,)), AT, {})
 
 
+def joins(kept: str, mail: Who) -> Operation:
+    return Operation("merge", {"id": kept}, AT, {}, secondary=dict((mail,)))
+
+
 def takes(who: str, mail: Who) -> Operation:
     return identify(who, email=mail[1])
 
@@ -345,6 +349,10 @@ ONE, TWO = identify("42"), happening("1001")
             [erase("delete", "7"), gone(MAIL), takes("43", MAIL), happening("1", "43"), ONE],
             [[ONE], [erase("delete", "7"), gone(MAIL)], [takes("43", MAIL), happening("1", "43")]],
         ),
+        (
+            [joins("42", MAIL), takes("43", MAIL), ONE, happening("1", "43")],
+            [[joins("42", MAIL)], [ONE], [takes("43", MAIL), happening("1", "43")]],
+        ),
     ],
     ids=[
         "none",
@@ -356,6 +364,7 @@ ONE, TWO = identify("42"), happening("1001")
         "the end of somebody",
         "somebody new, and their end",
         "who takes the address of somebody deleted",
+        "who takes the address of somebody merged away",
     ],
 )
 def test_what_must_go_in_a_request_of_its_own(

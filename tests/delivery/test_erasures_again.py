@@ -250,6 +250,42 @@ def test_a_refused_merge_that_is_replayed_takes_over_no_third_person(place: Plac
     assert place.counts()[f"ignored:{NOT_ONE}"] == 1
 
 
+@pytest.mark.parametrize("new", ["account", "guest"])
+@pytest.mark.parametrize("replayed", [True, False])
+@pytest.mark.parametrize("together", [True, False], ids=["in one batch", "one by one"])
+def test_who_comes_with_the_address_of_a_guest_who_was_merged_is_not_merged(
+    place: Place, new: str, replayed: bool, together: bool
+) -> None:
+    """By then the account has another address."""
+
+    def step() -> None:
+        if not together:
+            place.flush()
+
+    if replayed:
+        a_guest_takes_an_account(place)
+        place.letters.revive(list(place.letters.dead()))
+    else:
+        place.guest(7001, AT)
+        place.flush()
+        place.account(OLD, None, AT + 10)
+        place.flush()
+        place.account(OLD, EMAIL, AT + 20)
+    step()
+    place.account(OLD, "two@x.example", AT + 30)
+    step()
+    if new == "account":
+        place.account(NEW, EMAIL, AT + 40)
+    else:
+        place.guest(7002, AT + 40)
+    place.flush()
+    bought = ["order_completed"]
+    assert sorted(place.people(), key=lambda one: str(one[1])) == [
+        (NEW, EMAIL, []) if new == "account" else (None, EMAIL, bought),
+        (OLD, "two@x.example", bought),
+    ]
+
+
 # what waits when somebody is purged
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import product
 from typing import Any
 
 import pytest
@@ -448,3 +449,49 @@ def test_a_deletion_of_which_only_a_part_was_taken_is_done_before_who_comes_next
     place.flush()
     place.purger.run()
     assert place.people() == [(None, EMAIL, ["order_completed"])]
+
+
+# wherever batches begin
+
+ACCOUNT, GUEST, OTHER, AGAIN = "account", "guest", "other account", "account again"
+
+
+@pytest.mark.parametrize("purged", [True, False], ids=["purged at once", "purged in the end"])
+@pytest.mark.parametrize("cuts", list(product([True, False], repeat=4)))
+@pytest.mark.parametrize(
+    ("story", "left"),
+    [
+        ((GUEST, ACCOUNT, DELETE, GUEST, OTHER), [(NEW, EMAIL, 1)]),
+        ((ACCOUNT, GUEST, DELETE, GUEST, GUEST), [(None, EMAIL, 2)]),
+        ((ACCOUNT, DELETE, OTHER, GUEST, AGAIN), [(NEW, EMAIL, 1)]),
+        ((ACCOUNT, DELETE, GUEST, DELETE, OTHER), [(NEW, EMAIL, 1)]),
+        ((ACCOUNT, GUEST, REDACT, GUEST, AGAIN), []),
+        ((ACCOUNT, DELETE, GUEST, REDACT, GUEST), []),
+    ],
+    ids=lambda value: " > ".join(value) if isinstance(value, tuple) else "",
+)
+def test_the_same_people_are_left_wherever_batches_begin(
+    place: Place,
+    story: tuple[str, ...],
+    left: list[tuple[str | None, str, int]],
+    cuts: tuple[bool, ...],
+    purged: bool,
+) -> None:
+    """Who is left: id, address, how many orders they have."""
+    for number, (step, cut) in enumerate(zip(story, (*cuts, True), strict=True)):
+        at = AT + number * 10
+        if step == GUEST:
+            place.guest(7000 + number, at)
+        elif step in (DELETE, REDACT):
+            place.erase(step, at)
+        else:
+            place.account(NEW if step == OTHER else OLD, EMAIL, at)
+        if cut:
+            place.flush()
+            if purged:
+                place.purger.run()
+    place.purger.run()
+    place.flush()
+    found = [(id, email, events.count("order_completed")) for id, email, events in place.people()]
+    assert found == left
+    assert (place.outbox(), list(place.letters.dead())) == (0, [])

@@ -60,14 +60,16 @@ class Deed:
     """What one action comes to.
 
     `moved`: all that is remembered of the first is the second's from here on, and bodies that name
-    the first mean the second. `erased` are nobody's from here on: who goes by one of them later is
-    somebody new. `tombstones` are to be remembered, and `errand` to be written down, once the entry
-    is finished. `count` names the counter that shows it.
+    the first mean the second. `left` are customers whom the shop keeps no more and the destination
+    does: their address is that of whoever comes with it. `erased` are nobody's from here on: who
+    goes by one of them later is somebody new. `tombstones` are to be remembered, and `errand` to be
+    written down, once the entry is finished. `count` names the counter that shows it.
     """
 
     count: str
     operations: tuple[Operation, ...] = ()
     moved: tuple[Who, Who] | None = None
+    left: tuple[Who, ...] = ()
     erased: tuple[Who, ...] = ()
     tombstones: tuple[Ref, ...] = ()
     errand: Errand | None = None
@@ -185,9 +187,11 @@ def _delete(entry: Entry, action: Action, lookup: Lookup, decided: OnCustomerDel
     """What the workspace decided for customers whom the shop deleted."""
     names = names_of(action, lookup)
     named = lookup(("id", str(action.values.get("id") or "")))
-    if decided == "note" or (named is not None and named.gone):
+    if named is not None and named.gone:
         # Of two who were merged the shop deletes one: the other, who is all of it, stays.
         return Deed("customer_deleted")
+    if decided == "note":
+        return Deed("customer_deleted", left=tuple(("id", id_) for id_ in names.ids))
     if decided == "suppress":
         return _redact(entry, names, "customer_suppressed")
     return Deed(

@@ -109,7 +109,10 @@ def identify(entry: Entry, found: Contacts, view: View, identify_by: IdentifyBy)
         return Identity(who, email, merged)
     holder = follow(("email", email), view)
     if holder not in (who, ("email", email)):
-        return Identity(who, None, merged, EMAIL_HELD)
+        doubtful = "email" in person.gaps or (seen(who, view).email and _is_typed(entry))
+        if doubtful or not seen(holder, view).left:
+            return Identity(who, None, merged, EMAIL_HELD)
+        return _takes_over(holder, who, email, entry, view)
     profile = seen(who, view)
     since = profile.stamps.get("email")
     # One of somebody merged into them leads to them, and does not replace their own.
@@ -148,6 +151,22 @@ def _has_id(id_: Who, who: Who, entry: Entry, view: View) -> Who | None:
         profile.older = NOBODY_KNOWS
         keep(entry.id, who, profile, view)
     return merged
+
+
+def _takes_over(left: Who, who: Who, email: str, entry: Entry, view: View) -> Identity:
+    """Somebody comes back under another id, with the address of a customer whom the shop deleted.
+
+    As long as the destination knows that one, it refuses their address to everybody else: it is
+    sent once the two are one.
+    """
+    if before := seen(who, view).email:
+        view.learn(entry.id, person_ref(("email", before)), {})
+    merged = is_now(left, who, entry, view)
+    profile = known(entry.id, who, view)
+    profile.email, profile.older = email, NOBODY_KNOWS
+    keep(entry.id, who, profile, view)
+    view.learn(entry.id, person_ref(("email", email)), {"to": list(who)})
+    return Identity(who, None if merged else email, merged, replaces=merged is not None)
 
 
 def _is_typed(entry: Entry) -> bool:

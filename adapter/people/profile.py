@@ -59,7 +59,7 @@ class Profile:
     what rules read. `older` is when the first of those came to be who were merged into them,
     NOBODY_KNOWS where that is not known; `due`: orders joined theirs, so their figures are others;
     `shown` are the figures that were told, as bits of ledger.FIGURES: they are to be taken away
-    once they are not known any more.
+    once they are not known any more. `left`: the shop has deleted them.
     """
 
     sent: int = 0
@@ -76,6 +76,7 @@ class Profile:
     due: bool = False
     said: int = 0
     shown: int = 0
+    left: bool = False
 
     @property
     def began(self) -> int | None:
@@ -101,6 +102,7 @@ class Profile:
             self.due,
             self.said,
             self.shown,
+            self.left,
         )
 
     def says(self, when: int) -> None:
@@ -175,6 +177,7 @@ class Profile:
             "due": self.due,
             "said": self.said if self.said > self.sent else 0,
             "shown": self.shown,
+            "left": self.left,
         }
         return dict(compress(data.items(), data.values()))
 
@@ -198,6 +201,7 @@ class Profile:
             data.get("due", False),
             data.get("said", 0),
             data.get("shown", 0),
+            data.get("left", False),
         )
 
 

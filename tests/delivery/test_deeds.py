@@ -113,7 +113,9 @@ def test_a_merge_that_comes_to_nothing(
 
 
 def test_a_deleted_customer_is_only_noted_unless_decided_otherwise() -> None:
-    assert deed(asked("delete_person", id="42"), knowing(sent(ADA))) == Deed("customer_deleted")
+    assert deed(asked("delete_person", id="42"), knowing(sent(ADA))) == Deed(
+        "customer_deleted", left=(ADA,)
+    )
 
 
 def test_a_deleted_customer_is_deleted_and_may_come_back_under_another_id() -> None:

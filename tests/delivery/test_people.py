@@ -301,6 +301,40 @@ def test_the_address_of_who_is_gone_replaces_none_and_stays_theirs() -> None:
     assert ada["email"] == "new@example.com"
 
 
+def deleted(number: int, id: str) -> Entry:
+    action = Action("delete_person", {"id": id})
+    return replace(body(number, person(None)), action=action)
+
+
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("address", [None, "other@example.com"], ids=["without", "with another"])
+def test_who_was_deleted_and_comes_back_under_another_id_has_their_address(
+    address: str | None, together: bool
+) -> None:
+    """The destination keeps the deleted profile (ON_CUSTOMER_DELETE=note), with the address."""
+    shop = Shop()
+    bodies = [
+        account(1),
+        deleted(2, "42"),
+        account(3, "43", address),
+        account(4, "43"),
+        guest(5),
+        account(6, "43"),
+    ]
+    for row in [bodies] if together else [[one] for one in bodies]:
+        shop.flush(*row)
+    (ada,) = shop.profiles()
+    assert (ada["id"], ada["email"]) == ("43", "ada@example.com")
+    assert ada["events"].count("order_completed") == 1
+
+
+def test_an_address_of_somebody_who_was_not_deleted_is_theirs() -> None:
+    shop = Shop()
+    shop.flush(account(1), deleted(2, "41"))
+    shop.flush(account(3, "43"))
+    assert [one.get("email") for one in shop.profiles()] == ["ada@example.com", None]
+
+
 # Totals of who turns out to be somebody else
 
 

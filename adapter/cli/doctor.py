@@ -73,7 +73,7 @@ def examine(*, offline: bool) -> list[Finding]:
 def _mappings(
     settings: Settings, findings: list[Finding]
 ) -> tuple[dict[str, list[str]], list[str] | None]:
-    """The topics that feed events, of every platform that has a secret; and all platforms."""
+    """The topics that feed events, by platform; and all platforms."""
     from adapter.app import load_mappings, load_profiles, mappings_layers
     from adapter.cli.checkup import check
     from adapter.doctor import found
@@ -95,7 +95,6 @@ def _mappings(
             topic for topic in mappings.topics(platform) if mappings.events_of(platform, topic)
         ]
         for platform in mappings.platforms()
-        if platform in settings.secrets
     }
     return feeding, list(load_profiles(layers))
 
@@ -131,7 +130,10 @@ def _redis(settings: Settings, feeding: dict[str, list[str]], findings: list[Fin
             here=settings.dry_run,
         )
         seen = {(one.platform, one.topic) for one in Topics(redis, WORKSPACE).seen()}
-        findings += progress.topics(feeding, seen)
+        # Where only the worker's variables are set, what came tells which platforms are in use.
+        in_use = {*settings.secrets, *(platform for platform, _ in seen)}
+        wanted = {platform: feeding[platform] for platform in in_use & feeding.keys()}
+        findings += progress.topics(wanted, seen)
         findings += progress.drift(Drift(redis, WORKSPACE).findings())
     except StoreError as error:
         findings.append(found("redis-gone", error=str(error).removeprefix("Redis: ")))

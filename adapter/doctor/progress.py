@@ -40,8 +40,8 @@ def topics(
     feeding: Mapping[str, Collection[str]], seen: Collection[tuple[str, str]]
 ) -> list[Finding]:
     """`feeding`: by platform the topics that events are made of; `seen`: platform and topic of
-    what came in. Nothing is said while nothing came at all."""
-    if not seen:
+    what came in. Nothing is said while nothing came at all, or where no topic feeds any event."""
+    if not seen or not any(feeding.values()):
         return []
     findings = []
     for platform, names in sorted(feeding.items()):

@@ -233,6 +233,16 @@ def test_what_came_and_what_did_not(doctor: Doctor, working: None, redis: Redis)
     assert "refunds/create" in text or "more" in text
 
 
+def test_what_never_came_is_told_without_a_secret_as_well(
+    doctor: Doctor, working: None, redis: Redis
+) -> None:
+    redis.hset("adapter:default:seen", "shopify s.example orders/create", int(time.time()))
+    # With the worker's variables alone, or beside `adapter run`, which makes up a secret.
+    found = names(doctor("--json", "--offline", SHOPIFY_WEBHOOK_SECRET=None))
+    assert found["topics-unseen"] == "hint"
+    assert "topics-ok" not in found
+
+
 def test_it_changes_nothing(doctor: Doctor, working: None, redis: Redis) -> None:
     def everything() -> dict[bytes, Any]:
         return {key: redis.dump(key) for key in redis.keys("*")}

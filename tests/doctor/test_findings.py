@@ -188,6 +188,7 @@ CASES: list[tuple[str, Callable[[], list[Finding]], list[str]]] = [
         ["delivery-ok", "nothing-came"],
     ),
     ("no topic yet", lambda: progress.topics({"shopify": ["a"]}, []), []),
+    ("no platform in use", lambda: progress.topics({}, [("woo", "a")]), []),
     (
         "a topic of another platform",
         lambda: progress.topics({"shopify": ["a"]}, [("woo", "a")]),

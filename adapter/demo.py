@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -23,7 +22,7 @@ from rich.table import Table
 from adapter.app import check_mappings, load_profiles, mappings_layers
 from adapter.embedded import EmbeddedRedis
 from adapter.errors import SettingsError
-from adapter.processes import commands
+from adapter.processes import commands, free_port
 from adapter.settings import Settings, shipped
 from adapter.story import PLATFORM, Story, tell, timeline
 from adapter.supervisor import Command, Supervisor
@@ -63,7 +62,7 @@ def demo(settings: Settings, *, port: int, once: bool) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, hear)
     with ExitStack() as stack:
-        return _run(settings, _free_port(port), once, real, console, stack, asked)
+        return _run(settings, free_port(port), once, real, console, stack, asked)
 
 
 def _run(
@@ -91,7 +90,7 @@ def _run(
         console.print("DRY_RUN           set aside: the story goes to a stand-in anyway")
     sandbox: list[Command] = []
     if settings.customerio_site_id is None:
-        sandbox_port = _free_port(0)
+        sandbox_port = free_port(0)
         api = f"http://127.0.0.1:{sandbox_port}"
         environ |= {
             "CUSTOMERIO_SITE_ID": SITE_ID,
@@ -207,18 +206,6 @@ def _waits_for(condition: Callable[[], bool], seconds: float) -> bool:
 
 def _is_local(url: str) -> bool:
     return urlsplit(url).hostname in {"localhost", "127.0.0.1", "::1"}
-
-
-def _free_port(port: int) -> int:
-    """The port itself, or a free one for 0; SettingsError when it is taken."""
-    with closing(socket.socket()) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            raise SettingsError([f"Port {port} is taken: give another with --port."]) from None
-        taken: int = probe.getsockname()[1]
-        return taken
 
 
 def _logs(data_dir: Path) -> Path:

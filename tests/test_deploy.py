@@ -29,6 +29,7 @@ from typing import Any
 import pytest
 import yaml
 from flask import Flask
+from gunicorn.config import Config
 from ports import free_port
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -38,6 +39,7 @@ from adapter.cli import main
 from adapter.doctor import server as doctor
 from adapter.embedded import find_server
 from adapter.errors import SettingsError
+from adapter.processes import LEAVING_SECONDS
 from adapter.settings import VARIABLES, Settings
 from adapter.store.health import Health
 from adapter.supervisor import UNFIT
@@ -208,6 +210,7 @@ def test_ports_agree() -> None:
 def test_processes_are_given_the_time_to_end() -> None:
     conf = runpy.run_path(str(ROOT / "adapter" / "web" / "gunicorn_conf.py"))
     assert conf["graceful_timeout"] < ENDS_IN["web"]
+    assert conf["graceful_timeout"] < LEAVING_SECONDS  # before its successor gives up on the port
     assert conf["control_socket_disable"] is True  # it would lie where these may not write
     for process, seconds in ENDS_IN.items():
         least = seconds + SPARE
@@ -216,6 +219,16 @@ def test_processes_are_given_the_time_to_end() -> None:
         assert FLY["kill_timeout"] >= least
         assert RENDER[f"adapter-{process}"].get("maxShutdownDelaySeconds", 30) >= least
     assert FLY["kill_signal"] == FLY_VALKEY["kill_signal"] == "SIGTERM"
+
+
+def test_gunicorn_says_which_address_it_could_not_have(capsys: pytest.CaptureFixture[str]) -> None:
+    conf = runpy.run_path(str(ROOT / "adapter" / "web" / "gunicorn_conf.py"))
+    log = conf["_Log"](Config())
+    log.error("Can't connect to %s", "('0.0.0.0', 8000)")
+    log.error("Error handling request %s", "/webhooks/shopify?email=ada@example.com")
+    first, second = map(json.loads, capsys.readouterr().err.splitlines())
+    assert first["event"] == "Can't connect to ('0.0.0.0', 8000)"
+    assert "ada" not in json.dumps(second)
 
 
 class TestImage:

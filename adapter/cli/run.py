@@ -15,10 +15,11 @@ from adapter.settings import Settings
 def web(port: int | None) -> None:
     """Take webhooks in (what the Procfile runs). Needs REDIS_URL and a webhook secret."""
     from adapter.app import check_mappings
-    from adapter.processes import gunicorn
+    from adapter.processes import free_for_web, gunicorn
 
     settings = Settings.from_env(os.environ, need=("redis", "secrets"))
     check_mappings(settings)
+    free_for_web(port or settings.port, os.environ)
     if port is not None:
         os.environ["PORT"] = str(port)
     os.execv(sys.executable, gunicorn())
@@ -42,13 +43,16 @@ def up(port: int | None) -> None:
 
     Without REDIS_URL an embedded Valkey keeps everything in ADAPTER_DATA_DIR.
     """
+    from adapter import logs
     from adapter.app import check_mappings
     from adapter.embedded import EmbeddedRedis
-    from adapter.processes import commands
+    from adapter.processes import commands, free_for_web
     from adapter.supervisor import supervise
 
     settings = Settings.from_env(os.environ, need=("secrets", "customerio"))
     check_mappings(settings)
+    free_for_web(port or settings.port, os.environ)
+    logs.configure(settings.log_level)
     environ = dict(os.environ)
     if port is not None:
         environ["PORT"] = str(port)

@@ -55,6 +55,12 @@ class _Log(Logger):  # type: ignore[misc]
             msg, args = "request refused: it is no HTTP", ()
         super().warning(msg, *args, **options)
 
+    def error(self, msg: str, *args: object, **options: object) -> None:
+        # Our own address, which is nobody's; the arguments of all other lines are left out.
+        if msg.startswith(("Connection in use", "Invalid address", "Can't connect to")):
+            msg, args = msg % args, ()
+        super().error(msg, *args, **options)
+
 
 logger_class = _Log
 

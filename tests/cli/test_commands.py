@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import socket
+import threading
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from adapter import __version__
+from adapter import __version__, processes
 from adapter.cli import faults, main
 from adapter.errors import Fault
 
@@ -136,10 +137,28 @@ def test_web_does_not_start_on_broken_mappings(adapter: Adapter, tmp_path: Path)
     assert "orders.yml:" in done.stderr
 
 
-@pytest.mark.parametrize("command", ["run", "sandbox"])
-def test_a_taken_port_is_said(adapter: Adapter, command: str) -> None:
+@pytest.mark.parametrize("command", ["run", "sandbox", "web", "up"])
+def test_a_taken_port_is_said(
+    adapter: Adapter, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setattr(processes, "LEAVING_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        done = adapter(command, "--port", port)
-    assert done.returncode == (2 if command == "run" else 1)
+        done = adapter(command, "--port", port, **({} if command == "run" else GOOD))
+    assert done.returncode == (1 if command == "sandbox" else 2)
     assert str(port) in done.stderr
+    if command != "sandbox":
+        assert "give another with --port or PORT, as in PORT=8011." in done.stderr
+
+
+def test_a_port_that_is_just_being_left_is_waited_for() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        threading.Timer(0.3, server.close).start()
+        assert processes.free_port(port, seconds=5) == port
+
+
+def test_a_socket_that_gunicorn_was_given_is_not_taken_for_somebody_elses() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        processes.free_for_web(port, {"LISTEN_FDS": "1"})

@@ -81,7 +81,8 @@ def taken_port(home: Path) -> None:
         port = str(server.getsockname()[1])
         process = lab.adapter("run", "--port", port)
         assert process.wait() == 2
-        assert process.said == f"Port {port} is taken: give another with --port.\n"
+        said = f"Port {port} is taken: give another with --port or PORT, as in PORT=8011.\n"
+        assert process.said == said
         assert lab.left() == []
 
 

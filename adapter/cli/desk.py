@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from adapter.cli import known
 from adapter.cli.store import open_redis
 from adapter.settings import Settings
 
@@ -37,15 +38,22 @@ def limits(command: Any) -> Any:
 
 
 def opened(platform: str | None, shop: str | None, *, every: bool) -> Desk:
-    """The desk of the settings. Raises SettingsError where there is no Redis to ask."""
+    """The desk of the settings. Raises SettingsError where there is no Redis to ask, BadParameter
+    for a platform or a shop that nothing can be of."""
     from adapter.app import WORKSPACE
     from adapter.lookup.desk import Desk
+    from adapter.store.topics import Topics
 
     settings = Settings.from_env(os.environ)
+    redis = open_redis(settings)
+    if platform or shop:
+        seen = Topics(redis, WORKSPACE).seen()
+        known.the_platform(platform, settings, seen)
+        known.the_shop(shop, settings, seen, platform)
     most_keys, most_items = (EVERYTHING, EVERYTHING) if every else (MOST_KEYS, MOST_ITEMS)
     return Desk.of(
         settings,
-        open_redis(settings),
+        redis,
         WORKSPACE,
         platform=platform,
         shop=shop,

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import click
 
 from adapter.cli.addresses import is_address
+from adapter.cli.known import no_platform
 from adapter.errors import SettingsError
 from adapter.settings import Settings
 
@@ -38,7 +39,6 @@ def send(
     import requests
 
     from adapter.app import load_profiles, mappings_layers
-    from adapter.cli.mappings import no_platform
     from adapter.model import Delivery
 
     settings = Settings.from_env(os.environ)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from adapter.cli.known import no_platform
 from adapter.errors import AdapterError, Fault, MappingFileError
 from adapter.settings import Settings, shipped
 
@@ -96,7 +96,10 @@ def explain(
     reading = _Reading(layers, settings)
     known = reading.mappings.platforms()
     if platform not in known:
-        raise click.BadParameter(no_platform(platform, known), param_hint="PLATFORM")
+        said = no_platform(platform, known)
+        if topic in known:
+            said = f"there is no platform '{platform}'; PLATFORM comes before TOPIC"
+        raise click.BadParameter(said, param_hint="PLATFORM")
     with click.open_file(file, "rb") as stream:
         raw: bytes = stream.read()
     try:
@@ -126,14 +129,6 @@ def explain(
         return
     why = reading.trace(found, body)
     Tale(teller(), found, why, settings.identify_by, verbose=verbose).tell()
-
-
-def no_platform(name: str, known: Sequence[str]) -> str:
-    """That there is none of that name; which there are where none is near."""
-    from adapter.mapping.hints import did_you_mean
-
-    hint = did_you_mean(name, known)
-    return f"there is no '{name}'{hint}" if hint else f"there is {', '.join(known)}"
 
 
 class _Reading:

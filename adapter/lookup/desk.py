@@ -13,7 +13,7 @@ from adapter.people.identity import named
 from adapter.people.profile import Profile
 from adapter.settings import Settings
 from adapter.store.needles import Needles
-from adapter.store.people import Found, People, Thing
+from adapter.store.people import Found, Item, People, Thing
 from adapter.store.topics import Topics, latest
 
 KINDS = ("order", "cart", "checkout", "subscription")
@@ -22,7 +22,7 @@ KINDS = ("order", "cart", "checkout", "subscription")
 @dataclass(frozen=True, slots=True)
 class Desk:
     """All that is needed to look somebody up. `came`: when each topic of a platform last came;
-    `shops` are platform and shop of those that it came from."""
+    `shops` are platform and shop of those that it came from, `narrowed` whether that is not all."""
 
     settings: Settings
     people: People
@@ -30,6 +30,7 @@ class Desk:
     shops: Sequence[tuple[str, str]]
     most_keys: int
     most_items: int
+    narrowed: bool = False
 
     @classmethod
     def of(
@@ -55,11 +56,18 @@ class Desk:
         if not shops and platform and wanted:
             shops = [(platform, wanted)]
         people = People(redis, workspace, secret=settings.hash_secret)
-        return cls(settings, people, latest(seen), shops, most_keys, most_items)
+        narrowed = bool(platform or wanted)
+        return cls(settings, people, latest(seen), shops, most_keys, most_items, narrowed)
 
     def refs(self, kinds: Iterable[str], value: str) -> list[Ref]:
         """What goes by a name in any of the shops."""
         return [(kind, *shop, value) for shop in self.shops for kind in kinds]
+
+    def concerns(self, item: Item) -> bool:
+        """Whether something that waits is of the shops that are asked about; of a rule it is."""
+        if not self.narrowed or not item.deliveries:
+            return True
+        return any((one.get("platform"), one.get("shop")) in self.shops for one in item.deliveries)
 
     def owner(self, thing: Thing) -> Who | None:
         """Who owns a thing, as far as it says."""
@@ -139,6 +147,8 @@ def needles(
 def notes(desk: Desk, asked: Asked) -> list[str]:
     """What explains that somebody is not known, or not any more."""
     found, said = asked.found, []
+    if desk.narrowed and asked.known:
+        said.append("attributes, orders and figures are of all shops: they are kept as one")
     for kind, value in found.way:
         if kind == "email" and desk.settings.is_placeholder(value):
             said.append("the address is on PLACEHOLDER_EMAILS: it identifies nobody")

@@ -52,7 +52,7 @@ def tell(desk: Desk, text: str, asked: Asked) -> dict[str, Any]:
             document |= _sales(desk, profile, wanted)
     wanted_in = needles(names, profile, things, () if asked.known else found.way)
     items, streams = people.items(wanted_in, desk.most_items)
-    document["waits"] = [item.to_json() for item in items]
+    document["waits"] = [item.to_json() for item in items if desk.concerns(item)]
     document["waits"] += [each.to_json() for thing in things for each in thing.waiting]
     document["looked"] = [
         {"place": one.place, "seen": one.seen, "there": one.there} for one in (*looked, *streams)

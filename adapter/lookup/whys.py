@@ -61,13 +61,14 @@ def told(
     things = people.things(refs)
     profile = asked.found.profile
     unknown = () if asked.known else asked.found.way
-    items, streams = people.items(needles(asked.names(), profile, things, unknown), desk.most_items)
+    seen, streams = people.items(needles(asked.names(), profile, things, unknown), desk.most_items)
+    items = [item for item in seen if desk.concerns(item)]
     wanted = [(thing.ref, event, key) for thing in things for key in keys_of(event, thing)]
     holders = people.holders(wanted)
     if event == "added_to_cart":
-        found, seen = people.keys_of(event, refs, desk.most_keys)
+        found, keys = people.keys_of(event, refs, desk.most_keys)
         holders += found
-        looked.append(seen)
+        looked.append(keys)
     case = Case(desk, event, asked, items, holders, all(one.whole for one in streams))
     answers = [answer(case, thing) for thing in things if named or thing.known or held(case, thing)]
     answers += of_rules(mappings, case)

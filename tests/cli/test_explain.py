@@ -643,6 +643,11 @@ def test_changes(before: Any, after: Any, found: list[tuple[str, Any, Any]]) -> 
             "there is no 'shopfiy', did you mean 'shopify'?",
         ),
         (
+            ("explain", "orders/paid", "shopify", "-"),
+            2,
+            "there is no platform 'orders/paid'; PLATFORM comes before TOPIC",
+        ),
+        (
             ("explain", "shopify", "orders/paid", "-"),
             1,
             "enclosed in double quotes at line 3, column 1",

@@ -480,9 +480,36 @@ def test_an_event_of_a_rule(shop: Shop, ask: Ask, tmp_path: Any) -> None:
 
 def test_a_shop_that_never_was_heard_of(shop: Shop, ask: Ask) -> None:
     shop.tell(*STORY)
-    other = ("--shop", "other.example.com")
-    assert read(ask("person", ADA, "--json", *other))["owns"] == []
-    assert ask("why", ADA, "order_completed", "--order", ORDER, *other).exit_code == 2
+    said = f"nothing ever came from 'other.example.com'; there is {SHOP}"
+    for command in (("person", ADA), ("why", ADA, "order_completed", "--order", ORDER)):
+        result = ask(*command, "--shop", "other.example.com")
+        assert result.exit_code == 2
+        assert said in " ".join(result.stderr.split())
+    # One that is allowed to come may be asked about before it does.
+    allowed = {"SHOPIFY_SHOPS": "other.example.com"}
+    known = read(ask("person", ADA, "--json", "--shop", "other.example.com", **allowed))
+    assert known["owns"] == []
+
+
+def test_a_platform_that_there_is_not(shop: Shop, ask: Ask) -> None:
+    shop.tell(*STORY)
+    result = ask("person", ADA, "--platform", "shopfy")
+    assert result.exit_code == 2
+    assert "there is no 'shopfy', did you mean 'shopify'?" in " ".join(result.stderr.split())
+
+
+def test_an_answer_about_one_shop_says_what_is_of_all(shop: Shop, ask: Ask) -> None:
+    shop.tell(*STORY)
+    shop.post("orders/create", "orders_create.json", 1789394734.5, total_price="free")
+    said = "attributes, orders and figures are of all shops"
+    one = ask("person", ADA, "--shop", SHOP.upper()).stdout
+    assert said in one
+    assert "is parked" in one
+    assert said not in ask("person", ADA).stdout
+    allowed = {"SHOPIFY_SHOPS": "other.example.com"}
+    other = ask("person", ADA, "--shop", "other.example.com", **allowed).stdout
+    assert said in other
+    assert "is parked" not in other
 
 
 def test_as_a_process_of_its_own(process: Adapter, shop: Shop, redis_url: str) -> None:

@@ -60,6 +60,7 @@ def dead() -> None:
 def list_(by_id: bool, limit: int, parked: bool, as_json: bool, **wanted: Any) -> None:
     """What is dead and what is parked, by reason, the most frequent first."""
     desk, which = Shelf.open(), Wanted(**wanted)
+    desk.knows(which)
     # Their bodies are not listed, and may be larger than memory.
     letters = [] if parked else [changed(one, bodies=()) for one in which.dead(desk.letters.dead())]
     aside = [changed(one, body=None) for one in which.parked(desk.letters.parked())]
@@ -185,6 +186,7 @@ def _selected(
         raise click.UsageError("say which: ids, --reason, --event, --since ..., or --all.")
     if every and which.anything:
         raise click.UsageError("--all and a selection contradict each other.")
+    desk.knows(which)
     letters = desk.letters
     if ids:
         one = letters.parked_one if parked else letters.dead_one

@@ -72,6 +72,7 @@ def replay(
     if parked and outcome not in (None, "parked"):
         raise click.UsageError(f"--parked and --outcome {outcome} contradict each other.")
     desk = Shelf.open()
+    desk.knows(wanted)
     # What a replay puts back is not to be met again at the end of the same walk.
     wanted = changed(wanted, until=desk.now() if until is None else until)
     chosen = "parked" if parked else outcome

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from adapter.cli import known
 from adapter.cli.peopletext import utc_text
 from adapter.cli.store import open_redis
 from adapter.errors import StoreError
@@ -78,6 +79,21 @@ class Shelf:
         from adapter.store.topics import Topics
 
         return sorted({(one.platform, one.shop) for one in Topics(self.redis, WORKSPACE).seen()})
+
+    def knows(self, wanted: Wanted) -> None:
+        """Raises BadParameter for a topic, a shop or an event that there is none of."""
+        from adapter.app import WORKSPACE
+        from adapter.store.topics import Topics
+
+        seen = Topics(self.redis, WORKSPACE).seen() if wanted.topic or wanted.shop else []
+        known.the_topic(wanted.topic, seen, self.mappings)
+        known.the_shop(wanted.shop, self.settings, seen)
+        known.the_event(wanted.event, self.mappings, self._events)
+
+    def _events(self) -> Iterator[str]:
+        """Names of all events that are dead or parked."""
+        yield from (one.operation.name or "" for one in self.letters.dead())
+        yield from (event.name for one in self.letters.parked() for event in one.events)
 
     def now(self) -> float:
         """Unix seconds by Redis's own clock, after all that is there. Raises StoreError."""

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from backroom import PREFIX, Backroom, order
+from backroom import PREFIX, SHOP, Backroom, order
 from click.testing import Result
 
 from adapter.cli import shelf
@@ -73,7 +73,8 @@ def test_a_list_by_reason(full: Backroom, ask: Ask) -> None:
         (("--event", "identify"), 1, 0),
         (("--topic", "customers/update"), 1, 0),
         (("--topic", "orders/exploded"), 0, 2),
-        (("--shop", "other.example"), 0, 0),
+        (("--topic", "orders/paid"), 0, 0),
+        (("--event", "merge"), 0, 0),
         (("--since", "1h"), 3, 2),
         (("--until", "1h"), 0, 0),
         (("--reason", "UNKNOWN TOPIC"), 0, 2),
@@ -135,6 +136,22 @@ def test_a_parked_one_is_shown(full: Backroom, ask: Ask) -> None:
         (("replay", "--all"), 2, "3 would be replayed. Say --yes"),
         (("drop", "--all"), 2, "3 would be dropped for good. Say --yes"),
         (("list", "--since", "yesterday"), 2, "'yesterday' is no time"),
+        (
+            ("list", "--event", "order_complete"),
+            2,
+            "there is no event 'order_complete', did you mean 'order_completed'?",
+        ),
+        (("replay", "--event", "x"), 2, "there is no event 'x': `adapter schema` lists them"),
+        (
+            ("drop", "--parked", "--topic", "orders/creat"),
+            2,
+            "no topic 'orders/creat' is known, did you mean 'orders/create'?",
+        ),
+        (
+            ("list", "--shop", "other.example"),
+            2,
+            f"nothing ever came from 'other.example'; there is {SHOP}",
+        ),
     ],
 )
 def test_what_is_refused(

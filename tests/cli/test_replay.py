@@ -43,7 +43,7 @@ def told(room: Backroom) -> Backroom:
         (("--until", "1h"), []),
         (("--topic", "orders/create"), ["d1", "d2"]),
         (("--topic", "orders/exploded"), ["d4"]),
-        (("--shop", "other.example"), []),
+        (("--topic", "refunds/create"), []),
         (("--id", "d2", "--id", "d4"), ["d2", "d4"]),
         (("--id", "d2", "--topic", "orders/paid"), []),
         (("--parked",), ["d4"]),
@@ -134,6 +134,8 @@ def test_todays_mappings_may_park_what_was_taken(told: Backroom, ask: Ask, tmp_p
         (("--since", "soon"), 2, "'soon' is no time"),
         (("--parked", "--requests"), 2, "--requests goes with"),
         (("--outcome", "lost"), 2, "lost"),
+        (("--topic", "orders/creat"), 2, "'orders/creat' is known, did you mean 'orders/create'?"),
+        (("--shop", "other.example"), 2, "nothing ever came from 'other.example'"),
     ],
 )
 def test_what_is_refused(

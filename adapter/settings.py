@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Literal, TypeVar, cast, get_args
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from adapter.deeds import OnCustomerDelete
 from adapter.errors import SettingsError
@@ -317,10 +317,14 @@ class _Reader:
             if needed:
                 self.problems.append("REDIS_URL is not set.")
             return None
+        base = ""
         try:
             url = urlsplit(text)
             sound = bool(url.path) if url.scheme == "unix" else bool(url.hostname)
             sound = sound and url.port != 0
+            # The library takes what it cannot read for database 0, where others' keys may be.
+            base = "".join(parse_qs(url.query, keep_blank_values=True).get("db", ()))
+            base = base or ("" if url.scheme == "unix" else url.path.removeprefix("/"))
         except ValueError:
             sound = False
         if not text.startswith(("redis://", "rediss://", "unix://")):
@@ -329,6 +333,12 @@ class _Reader:
             self.problems.append(
                 "REDIS_URL must name a host, with a port from 1 to 65535 if any, "
                 "or for unix:// a path."
+            )
+        elif not re.fullmatch("[0-9]{0,9}", base):
+            # It is not repeated: a password with a slash in it would stand there.
+            self.problems.append(
+                "REDIS_URL: behind host and port stands the number of a database, as in "
+                "redis://host:6379/0, or nothing; a slash in a password is written %2F."
             )
         return text
 

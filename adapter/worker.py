@@ -32,7 +32,7 @@ from adapter.jobs import QUEUE
 from adapter.lookout import EVERY_SECONDS, Lookout, load_rules
 from adapter.settings import Settings
 from adapter.store.alerts import Ground, States
-from adapter.store.connection import connect
+from adapter.store.connection import address, cause, connect
 from adapter.store.mode import SIGN_SECONDS, Signs
 from adapter.store.room import Room
 
@@ -53,6 +53,9 @@ NICE = 10
 RESTART_SECONDS = 2.0
 END_SECONDS = 7.0
 """A worker that was told to stop is gone by then, whatever Redis does."""
+
+QUIET_SECONDS = 10.0
+"""When nothing was heard of an absence for so long it is over: there is a try every 5 s."""
 
 _log = logging.getLogger(__name__)
 _offices: dict[str, Office] = {}
@@ -105,9 +108,45 @@ def _end() -> None:
     os._exit(0)
 
 
+class _Absence(logging.Filter):
+    """Says once why Redis is not to be had, and that it is there again. RQ says it at every try,
+    without the cause, which could hold anything; so its lines are left out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.redis = ""
+        self._said: str | None = None
+        self._at = 0.0
+
+    def tell(self, error: RedisError) -> None:
+        reason = cause(error)
+        self._at = time.monotonic()
+        if reason != self._said:
+            self._said = reason
+            _log.warning("worker waits for Redis", extra={"redis": self.redis, "reason": reason})
+
+    def over(self) -> None:
+        if self._said is not None and time.monotonic() - self._at > QUIET_SECONDS:
+            self._said = None
+            _log.info("Redis answers again", extra={"redis": self.redis})
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        args = record.args if isinstance(record.args, tuple) else ()
+        error = next((each for each in args if isinstance(each, RedisError)), None)
+        if error is None or "could not connect" not in str(record.msg):
+            return True
+        self.tell(error)
+        return False
+
+
+_absence = _Absence()
+
+
 def run(settings: Settings) -> int:
     """Work until SIGTERM or SIGINT. Redis may come and go meanwhile."""
     redis = worker_redis(settings)
+    _absence.redis = address(redis)
+    logging.getLogger("rq.worker").addFilter(_absence)
     office = build_office(settings, redis)
     signs = Signs(redis, office.workspace, dry_run=settings.dry_run)
     _offices[office.workspace] = office
@@ -141,7 +180,7 @@ def run(settings: Settings) -> int:
             try:
                 _work(settings)
             except RedisError as error:
-                _log.warning("worker waits for Redis", extra={"reason": type(error).__name__})
+                _absence.tell(error)
             if not office.stop.is_set():
                 office.stop.wait(RESTART_SECONDS)
     office.transport.close()
@@ -199,6 +238,7 @@ def _sweep(office: Office, signs: Signs) -> None:
         seconds = SWEEP_SECONDS if idle < IDLE_AFTER_SWEEPS else IDLE_SWEEP_SECONDS
         with _lasting("sweep"):
             left, parked = office.outbox.sweep()
+            _absence.over()
             idle = 0 if left or parked else idle + 1
             if parked:
                 _log.error("entries parked", extra={"entries": parked})

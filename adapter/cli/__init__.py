@@ -28,6 +28,7 @@ from adapter.cli import (
     status,
     topics,
 )
+from adapter.cli.store import complaint
 from adapter.errors import AdapterError, MappingFileError, SettingsError, StoreError
 
 
@@ -46,7 +47,7 @@ class _Group(click.Group):
                 click.echo(str(fault), err=True)
             sys.exit(1)
         except StoreError as error:
-            click.echo(str(error), err=True)
+            click.echo(complaint(error), err=True)
             click.echo("`adapter doctor` says what is wrong, and how to mend it.", err=True)
             sys.exit(1)
         except AdapterError as error:

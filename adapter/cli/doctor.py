@@ -117,7 +117,7 @@ def _redis(settings: Settings, feeding: dict[str, list[str]], findings: list[Fin
     redis = connect(url, "worker")
     asked = start.ask_redis(redis)
     findings += asked
-    if any(each.name == "redis-gone" for each in asked):
+    if any(each.name in ("redis-gone", "redis-refuses") for each in asked):
         return
     try:
         with store_errors():
@@ -136,7 +136,7 @@ def _redis(settings: Settings, feeding: dict[str, list[str]], findings: list[Fin
         findings += progress.topics(wanted, seen)
         findings += progress.drift(Drift(redis, WORKSPACE).findings())
     except StoreError as error:
-        findings.append(found("redis-gone", error=str(error).removeprefix("Redis: ")))
+        findings.append(start.gone(redis, error))
 
 
 def _customerio(settings: Settings, findings: list[Finding], *, offline: bool) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from adapter.cli.store import open_redis
+from adapter.cli.store import complaint, open_redis
 from adapter.cli.tables import table, terminal_width, wrapped
 from adapter.errors import StoreError
 from adapter.settings import Settings
@@ -91,7 +91,7 @@ def watching(read: Callable[[], dict[str, dict[str, Any]]], *, as_json: bool, ev
             try:
                 found, now = read(), monotonic()
             except StoreError as error:
-                click.echo(str(error), err=True)
+                click.echo(complaint(error), err=True)
             else:
                 if as_json:
                     click.echo(json.dumps(found))

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from adapter.errors import SettingsError
+import click
+
+from adapter.errors import SettingsError, StoreError
 from adapter.settings import Settings
+
+_ADDRESS = "adapter.redis"
+"""Where the address of the Redis that a command asks is noted, in click's context."""
 
 
 def redis_url(settings: Settings) -> str | None:
@@ -17,11 +22,22 @@ def redis_url(settings: Settings) -> str | None:
 
 def open_redis(settings: Settings) -> Any:
     """Raises SettingsError where there is none to ask."""
-    from adapter.store.connection import connect
+    from adapter.store.connection import address, connect
 
     url = redis_url(settings)
     if url is None:
         raise SettingsError(
             [f"REDIS_URL is not set, and no embedded server runs in {settings.data_dir}."]
         )
-    return connect(url, "worker")
+    redis = connect(url, "worker")
+    if (context := click.get_current_context(silent=True)) is not None:
+        context.find_root().meta[_ADDRESS] = address(redis)
+    return redis
+
+
+def complaint(error: StoreError) -> str:
+    """What a StoreError says, with the address of the Redis that this command has asked."""
+    context = click.get_current_context(silent=True)
+    where = context.find_root().meta.get(_ADDRESS) if context is not None else None
+    said = str(error)
+    return said.replace("Redis:", f"Redis at {where}:", 1) if where else said

@@ -117,9 +117,16 @@ _KINDS: Final = (
     ),
     Kind(
         "redis-gone", "broken", "Redis",
-        "Redis does not answer ({error}): webhooks are refused with 503 until it does.",
-        "See that the server runs, that REDIS_URL is its address, and that password and TLS "
-        "(rediss://) are right.",
+        "Redis does not answer at {address} ({error}): webhooks are refused with 503 until it "
+        "does.",
+        "See that the server runs, that REDIS_URL is its address, and that TLS (rediss://) is "
+        "right.",
+    ),
+    Kind(
+        "redis-refuses", "broken", "Redis",
+        "Redis answers at {address}, but refuses ({error}): webhooks are refused with 503 until "
+        "it does not.",
+        "See that user, password and the number of the database in REDIS_URL are right.",
     ),
     Kind(
         "redis-replica", "broken", "Redis",

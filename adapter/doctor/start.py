@@ -11,6 +11,7 @@ from adapter.doctor import server, variables
 from adapter.doctor.kinds import Finding, found
 from adapter.errors import StoreError
 from adapter.settings import Settings
+from adapter.store.connection import address, answered
 from adapter.store.health import Health
 
 _log = logging.getLogger(__name__)
@@ -31,7 +32,13 @@ def ask_redis(redis: Redis) -> list[Finding]:
     try:
         return server.redis(Health(redis).server())
     except StoreError as error:
-        return [found("redis-gone", error=str(error).removeprefix("Redis: "))]
+        return [gone(redis, error)]
+
+
+def gone(redis: Redis, error: StoreError) -> Finding:
+    """That Redis does not answer, or does and refuses."""
+    kind = "redis-refuses" if answered(error) else "redis-gone"
+    return found(kind, address=address(redis), error=str(error).removeprefix("Redis: "))
 
 
 def warn(settings: Settings, redis: Redis, platforms: Collection[str] | None = None) -> None:

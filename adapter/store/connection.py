@@ -11,8 +11,8 @@ from typing import Any, Literal
 from hiredis import pack_command
 from redis import BlockingConnectionPool, Redis
 from redis.backoff import NoBackoff
+from redis.exceptions import AuthenticationError, ReadOnlyError, RedisError, ResponseError
 from redis.exceptions import ConnectionError as NoConnectionError
-from redis.exceptions import ReadOnlyError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as NoAnswerError
 from redis.retry import Retry
 
@@ -63,7 +63,53 @@ class store_errors:  # noqa: N801 - it is used like a function
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, RedisError | OSError):
-            raise StoreError(f"Redis: {type(error).__name__}") from error
+            raise StoreError(f"Redis: {cause(error)}") from error
+
+
+def cause(error: BaseException) -> str:
+    """Why Redis did not do what it was asked to, in words of ours: its own may hold what was
+    asked. The name of the error where nothing is known."""
+    text = str(error).casefold()
+    for words, said in _CAUSES:
+        if any(word in text for word in words):
+            return said
+    if isinstance(error, NoAnswerError | TimeoutError):
+        return "timed out"
+    return type(error).__name__
+
+
+_CAUSES = (
+    (("invalid username-password", "invalid password"), "wrong password or user"),
+    (("authentication required", "authenticat"), "it asks for a password"),
+    (("without any password", "no password is set"), "a password is given, but it has none"),
+    (("db index is out of range", "invalid db index"), "it has no database of that number"),
+    (("connection refused",), "connection refused"),
+    (("name or service not known", "nodename nor servname", "no address associated",
+      "name resolution"), "no such host"),
+    (("no route to host", "network is unreachable"), "no way there"),
+    (("no such file",), "no such socket"),
+    (("permission denied",), "not allowed to connect"),
+    (("timed out", "timeout"), "timed out"),
+    (("ssl", "tls"), "TLS failed: is it redis://, not rediss://?"),
+    (("connection closed", "connection reset", "broken pipe"), "it hung up"),
+    (("no connection available",), "no connection of the pool was free"),
+    (("max number of clients",), "it takes no more connections"),
+    (("loading",), "it is still loading its data"),
+)  # fmt: skip
+
+
+def answered(error: StoreError) -> bool:
+    """Whether Redis is there and has refused, as it does with a wrong password or database."""
+    return isinstance(error.__cause__, ResponseError | AuthenticationError)
+
+
+def address(redis: Redis) -> str:
+    """host:port/database of a client, or the path of its socket: never user or password."""
+    options = redis.connection_pool.connection_kwargs
+    base = options.get("db") or 0
+    if path := options.get("path"):
+        return f"{path}, database {base}"
+    return f"{options.get('host', 'localhost')}:{options.get('port', 6379)}/{base}"
 
 
 class Line:

@@ -303,4 +303,6 @@ def test_exit_2_where_no_server_is_known(adapter: Adapter) -> None:
 def test_exit_1_where_the_server_is_gone(adapter: Adapter) -> None:
     done = adapter("catalog", "load", WEBHOOK, "--shop", SHOP, REDIS_URL="redis://127.0.0.1:1/0")
     assert done.returncode == 1
-    assert done.stderr.startswith("Redis: ConnectionError\n`adapter doctor` says ")
+    assert done.stderr.startswith(
+        "Redis at 127.0.0.1:1/0: connection refused\n`adapter doctor` says "
+    )

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from click.testing import CliRunner, Result
@@ -187,6 +188,21 @@ def test_without_redis(doctor: Doctor) -> None:
     assert names(doctor("--json", "--offline", REDIS_URL=""))["redis-none"] == "broken"
     gone = names(doctor("--json", "--offline", REDIS_URL="redis://127.0.0.1:1"))
     assert gone["redis-gone"] == "broken"
+
+
+@pytest.mark.parametrize(
+    ("password", "base", "said"),
+    [("hush", "0", "wrong password or user"), (None, "99", "it has no database of that number")],
+)
+def test_a_redis_that_is_there_and_refuses(
+    doctor: Doctor, redis_url: str, password: str | None, base: str, said: str
+) -> None:
+    inner = urlsplit(redis_url)
+    url = f"redis://:{password or inner.password}@127.0.0.1:{inner.port}/{base}"
+    done = doctor("--json", "--offline", REDIS_URL=url)
+    assert names(done)["redis-refuses"] == "broken"
+    assert f"answers at 127.0.0.1:{inner.port}/{base}, but refuses ({said})" in done.stdout
+    assert "hush" not in done.stdout
 
 
 def test_a_server_that_would_evict(doctor: Doctor, working: None, redis: Redis) -> None:

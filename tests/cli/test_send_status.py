@@ -172,7 +172,7 @@ def test_status_of_an_empty_redis(adapter: Adapter, valkey: Valkey, workspace: W
 def test_status_without_redis(adapter: Adapter) -> None:
     done = adapter("status", REDIS_URL="redis://127.0.0.1:1/0")
     assert done.returncode == 1
-    assert done.stderr.startswith("Redis: ")
+    assert done.stderr.startswith("Redis at 127.0.0.1:1/0: connection refused\n")
     assert done.stdout == ""
 
 
@@ -230,7 +230,8 @@ def test_watch_outlives_redis(ticks: Callable[..., Result]) -> None:
     done = ticks(2, "redis://127.0.0.1:1/0", "--watch")
     assert done.exit_code == 0
     assert done.stdout == ""
-    assert done.stderr.startswith("Redis: ConnectionError\nRedis: ConnectionError\n")
+    said = "Redis at 127.0.0.1:1/0: connection refused\n"
+    assert done.stderr.startswith(said * 2)
 
 
 def test_watch_is_not_for_drift(ticks: Callable[..., Result], valkey: Valkey) -> None:
@@ -329,4 +330,4 @@ def test_drift_that_can_be_judged_is_listed(adapter: Adapter, valkey: Valkey, qu
 def test_drift_without_redis(adapter: Adapter) -> None:
     done = adapter("status", "--drift", REDIS_URL="redis://127.0.0.1:1/0")
     assert done.returncode == 1
-    assert done.stderr.startswith("Redis: ")
+    assert done.stderr.startswith("Redis at 127.0.0.1:1/0: connection refused\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any, cast
 import pytest
 from builders import event, mapped, person
 from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 from rq import Queue
 from rq.exceptions import StopRequested
 from rq.worker import WorkerStatus
@@ -133,3 +135,29 @@ def test_without_a_signal_it_takes_what_is_there(rq_worker: worker._Worker, redi
     found = rq_worker.dequeue_job_and_maintain_ttl(1)
     assert found is not None
     assert found[0].id == job.id
+
+
+def test_an_absence_is_said_once_with_its_cause(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    absence = worker._Absence()
+    absence.redis = "h:1/0"
+    refused = RedisConnectionError("Error 111 connecting to h:1. Connection refused.")
+    line = logging.LogRecord(
+        "rq.worker", logging.ERROR, "", 0, "Worker %s: could not connect to Redis instance: %s",
+        ("w", refused), None,
+    )  # fmt: skip
+    with caplog.at_level(logging.INFO, "adapter.worker"):
+        assert not absence.filter(line)
+        absence.tell(refused)
+        absence.over()  # too soon: what fails is tried again
+        monkeypatch.setattr(worker, "QUIET_SECONDS", 0.0)
+        absence.over()
+        absence.over()
+    assert [(one.message, one.__dict__["redis"]) for one in caplog.records] == [
+        ("worker waits for Redis", "h:1/0"),
+        ("Redis answers again", "h:1/0"),
+    ]
+    assert caplog.records[0].__dict__["reason"] == "connection refused"
+    line.args = ("w", "job failed")
+    assert absence.filter(line)

@@ -135,6 +135,10 @@ def never_there(home: Path) -> None:
         print(f"never there: taken after {recovers(web, shopper):.2f} s")
         sandbox.await_events(shopper, "order_completed", seconds=30)
         assert "Traceback" not in worker.said + web.process.said
+        # Said once, with the address and the cause, however often it was tried.
+        assert worker.said.count("worker waits for Redis") == 1
+        assert '"reason": "connection refused"' in worker.said
+        assert "could not connect to Redis" not in worker.said
 
 
 def suppress_kill(valkey: Valkey) -> ExitStack:

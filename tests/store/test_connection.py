@@ -15,10 +15,21 @@ from urllib.parse import urlsplit
 import pytest
 import trustme
 from redis import Redis
-from redis.exceptions import ReadOnlyError, RedisError, ResponseError
+from redis.exceptions import AuthenticationError, ReadOnlyError, RedisError, ResponseError
+from redis.exceptions import ConnectionError as NoConnectionError
+from redis.exceptions import TimeoutError as NoAnswerError
 
 from adapter.errors import StoreError
-from adapter.store.connection import Line, _Call, _Turn, connect, store_errors
+from adapter.store.connection import (
+    Line,
+    _Call,
+    _Turn,
+    address,
+    answered,
+    cause,
+    connect,
+    store_errors,
+)
 
 
 def _pump(source: socket.socket, target: socket.socket) -> None:
@@ -105,7 +116,38 @@ def test_a_redis_that_is_not_there_is_an_error_at_once() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     with connect(f"redis://127.0.0.1:{port}/0", "web") as redis:
-        assert quickest(lambda: given_up(redis.ping, "ConnectionError")) < 1.0
+        assert quickest(lambda: given_up(redis.ping, "connection refused")) < 1.0
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (AuthenticationError("invalid username-password pair or user is disabled."), "wrong pass"),
+        (AuthenticationError("Authentication required."), "it asks for a password"),
+        (ResponseError("DB index is out of range"), "it has no database of that number"),
+        (NoConnectionError("Error -2 connecting to h:1. Name or service not known."), "no such ho"),
+        (NoConnectionError("Connection closed by server."), "it hung up"),
+        (NoAnswerError(), "timed out"),
+        (ResponseError("wrong kind of value for ada@example.com"), "ResponseError"),
+    ],
+)
+def test_causes(error: RedisError, said: str) -> None:
+    assert cause(error).startswith(said)
+    with pytest.raises(StoreError) as caught, store_errors():
+        raise error
+    assert answered(caught.value) == isinstance(error, ResponseError | AuthenticationError)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("redis://:hush@h/3", "h:6379/3"),
+        ("rediss://u:hush@h:1", "h:1/0"),
+        ("unix:///tmp/s?db=2", "/tmp/s, database 2"),
+    ],
+)
+def test_an_address_holds_no_password(url: str, said: str) -> None:
+    assert address(connect(url, "web")) == said
 
 
 def test_the_pool_is_bounded_and_waiting_for_it_is_too(redis_url: str) -> None:

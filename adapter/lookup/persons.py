@@ -92,7 +92,13 @@ def _profile(profile: Profile) -> dict[str, Any]:
         "sent": profile.sent or None,
         "created": profile.created,
         "attributes": {
-            name: {"as_of": int(at), "gap": not strong, "sent_at": sent or None, "delivery": id_}
+            # Without a time is what an order cleared of a cart that nothing was known of.
+            name: {
+                "as_of": int(at) or None,
+                "gap": not strong,
+                "sent_at": sent or None,
+                "delivery": id_,
+            }
             for name, (strong, at, sent, id_) in sorted(profile.stamps.items())
         },
         "cart": profile.cart,

@@ -13,6 +13,9 @@ _PLACES = {
     "dead": "was refused by Customer.io",
 }
 
+CLEARED = "cleared by an order"
+"""In place of when something was true that is no more: nothing else was known of the cart."""
+
 
 def utc_text(at: float) -> str:
     """Unix seconds as people read a time."""
@@ -69,9 +72,13 @@ def _profile_text(known: Mapping[str, Any]) -> list[str]:
     lines.append(f"  sent       {sent}")
     stamps: dict[tuple[Any, ...], list[str]] = {}
     for name, one in known["attributes"].items():
-        stamps.setdefault((-one["as_of"], one["gap"], one["delivery"]), []).append(name)
+        stamps.setdefault((-(one["as_of"] or 0), one["gap"], one["delivery"]), []).append(name)
     rows = [
-        f"{utc_text(-at)}  {'fills a gap' if gap else 'says so':<11}  delivery {id_ or '-'}  "
+        (
+            f"{utc_text(-at)}  {'fills a gap' if gap else 'says so':<11}  delivery {id_ or '-'}  "
+            if at
+            else f"{CLEARED}: "
+        )
         + ", ".join(names)
         for (at, gap, id_), names in sorted(stamps.items())
     ]

@@ -143,7 +143,15 @@ def _event_notes(desk: Desk, mappings: Mappings, event: str) -> list[str]:
         if (platform, topic) in desk.came
     ]
     if came:
-        return [f"it comes of {', '.join(came)}"]
+        # Of platforms that are not in use nothing is missed.
+        in_use = {platform for platform, _ in desk.came}
+        missing = [
+            topic
+            for platform, topic in topics
+            if platform in in_use and (platform, topic) not in desk.came
+        ]
+        never = f"; never came: {', '.join(missing)}" if missing else ""
+        return [f"it comes of {', '.join(came)}{never}"]
     names = ", ".join(topic for _, topic in topics)
     return [f"it comes of {names}, none of which ever came: `adapter topics` says who can send it"]
 

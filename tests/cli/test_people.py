@@ -455,6 +455,25 @@ def test_nobody_who_is_known_and_nothing_of_theirs(shop: Shop, ask: Ask) -> None
     assert "none of which ever came" in result.stdout
 
 
+def test_topics_that_never_came_are_named_beside_those_that_did(shop: Shop, ask: Ask) -> None:
+    shop.tell(*STORY)
+    (note,) = read(ask("why", ADA, "order_completed", "--json"))["notes"]
+    came, _, never = note.partition("; never came: ")
+    assert came.startswith("it comes of orders/create (last came ")
+    assert "orders/paid" in never.split(", ")
+    assert "orders/create" not in never
+
+
+def test_what_an_order_cleared_of_an_unknown_cart_has_no_time(shop: Shop, ask: Ask) -> None:
+    shop.tell(STORY[2], STORY[4])
+    known = read(ask("person", ADA, "--json"))
+    assert known["attributes"]["current_cart_value"]["as_of"] is None
+    text = ask("person", ADA).stdout
+    assert "1970" not in text
+    (line,) = [line for line in text.splitlines() if "current_cart_value" in line]
+    assert "cleared by an order: " in line
+
+
 def test_names_of_events(shop: Shop, ask: Ask, tmp_path: Any) -> None:
     shop.tell(STORY[2])
     result = ask("why", ADA, "order_complete")

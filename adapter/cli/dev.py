@@ -6,6 +6,7 @@ import os
 import time
 import uuid
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import click
@@ -14,6 +15,9 @@ from adapter.cli.addresses import is_address
 from adapter.cli.known import no_platform
 from adapter.errors import SettingsError
 from adapter.settings import Settings
+
+if TYPE_CHECKING:
+    from requests import Response
 
 
 @click.command()
@@ -35,10 +39,12 @@ def send(
     delivery_id: str | None,
     count: int,
 ) -> None:
-    """Post signed test deliveries, each with an id of its own. Exit 1 if one is not taken."""
+    """Post signed test deliveries, each with an id of its own. Exit 1 if one is not taken, or is
+    parked: it could not be mapped."""
     import requests
 
-    from adapter.app import load_profiles, mappings_layers
+    from adapter.app import load_mappings, load_profiles, mappings_layers
+    from adapter.mapping.hints import did_you_mean
     from adapter.model import Delivery
 
     settings = Settings.from_env(os.environ)
@@ -53,7 +59,7 @@ def send(
         secret = secrets[0]
     target = _target(url, platform)
     said = "nobody answers there ({}): does `adapter web` run, and is --to its address?"
-    failed = 0
+    failed = parked = 0
     with requests.Session() as session:
         for _ in range(count):
             for file in files:
@@ -82,9 +88,26 @@ def send(
                     problem = said.format(type(error).__name__)
                     raise click.ClickException(f"{target}: {problem}") from None
                 click.echo(f"{answer.status_code} {file} {answer.text.strip()}")
-                failed += not answer.ok
+                is_parked = _outcome(answer) == "parked"
+                parked += is_parked
+                failed += is_parked or not answer.ok
+    if parked:
+        mappings = load_mappings(mappings_layers(settings))
+        topics = {*mappings.topics(platform), *mappings.register(platform).topics()}
+        if topic not in topics:
+            hint = did_you_mean(topic, sorted(topics))
+            click.echo(f"the topic '{topic}' is unknown{hint}", err=True)
     if failed:
         raise SystemExit(1)
+
+
+def _outcome(answer: Response) -> object:
+    """What became of a delivery, as the adapter says; None where somebody else answers."""
+    try:
+        document = answer.json()
+    except ValueError:
+        return None
+    return document.get("outcome") if isinstance(document, dict) else None
 
 
 def _target(url: str, platform: str) -> str:

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from time import monotonic, sleep, strftime
+from time import monotonic, sleep, strftime, time
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +64,12 @@ def status(as_json: bool, with_drift: bool, every: bool, watch: float | None) ->
     redis = open_redis(Settings.from_env(os.environ))
     if watch is not None:
         reader = Status(redis, WORKSPACE)
-        watching(lambda: {WORKSPACE: reader.read()}, as_json=as_json, every=watch)
+        watching(
+            lambda: {WORKSPACE: reader.read()},
+            lambda: _notes(redis, WORKSPACE),
+            as_json=as_json,
+            every=watch,
+        )
         return
     found = {WORKSPACE: Status(redis, WORKSPACE).read()}
     findings = {WORKSPACE: Drift(redis, WORKSPACE).findings()} if with_drift else {}
@@ -78,10 +83,30 @@ def status(as_json: bool, with_drift: bool, every: bool, watch: float | None) ->
             click.echo("\n".join(_drift(workspace, each, RULE, every=every)))
     else:
         for workspace, values in found.items():
-            click.echo(_readable(workspace, values))
+            click.echo(_readable(workspace, values, notes=_notes(redis, workspace)))
 
 
-def watching(read: Callable[[], dict[str, dict[str, Any]]], *, as_json: bool, every: float) -> None:
+def _notes(redis: Any, workspace: str) -> list[str]:
+    """That nobody delivers. A worker that is only just starting, or ending, has given a sign."""
+    from adapter.jobs import workers
+    from adapter.store import mode
+    from adapter.store.connection import store_errors
+
+    with store_errors():
+        listening = workers(redis)
+    seen = mode.last(redis, workspace).seen or 0.0
+    if listening or time() - seen < mode.FRESH_SECONDS:
+        return []
+    return ["no worker listens, so nothing is delivered: start `adapter worker`"]
+
+
+def watching(
+    read: Callable[[], dict[str, dict[str, Any]]],
+    notes: Callable[[], list[str]],
+    *,
+    as_json: bool,
+    every: float,
+) -> None:
     """Tell the status now and every `every` seconds until Ctrl-C; a Redis that is gone for a while
     is said and does not end it."""
     before: dict[str, dict[str, Any]] = {}
@@ -90,13 +115,14 @@ def watching(read: Callable[[], dict[str, dict[str, Any]]], *, as_json: bool, ev
         while True:
             try:
                 found, now = read(), monotonic()
+                noted = [] if as_json else notes()
             except StoreError as error:
                 click.echo(complaint(error), err=True)
             else:
                 if as_json:
                     click.echo(json.dumps(found))
                 else:
-                    _redraw(found, before, now - at)
+                    _redraw(found, before, now - at, noted)
                 before, at = found, now
             sys.stdout.flush()
             sleep(every)
@@ -105,20 +131,28 @@ def watching(read: Callable[[], dict[str, dict[str, Any]]], *, as_json: bool, ev
 
 
 def _redraw(
-    found: Mapping[str, dict[str, Any]], before: Mapping[str, dict[str, Any]], seconds: float
+    found: Mapping[str, dict[str, Any]],
+    before: Mapping[str, dict[str, Any]],
+    seconds: float,
+    notes: Sequence[str],
 ) -> None:
     """On a terminal in place of what was told before, elsewhere below it."""
     texts = [f"{strftime('%H:%M:%S')}  Ctrl-C ends"]
     for workspace, values in found.items():
         known = before.get(workspace)
         rates = {name: (values[name] - known[name]) / seconds for name, _ in _ROWS} if known else {}
-        texts.append(_readable(workspace, values, rates))
+        texts.append(_readable(workspace, values, rates, notes))
     if sys.stdout.isatty():
         click.clear()
     click.echo("\n".join(texts))
 
 
-def _readable(workspace: str, values: dict[str, Any], rates: Mapping[str, float] = _NONE) -> str:
+def _readable(
+    workspace: str,
+    values: dict[str, Any],
+    rates: Mapping[str, float] = _NONE,
+    notes: Sequence[str] = (),
+) -> str:
     lines = [f"workspace {workspace}"]
     if values["dry_run"]:
         lines.append("  DRY RUN: nothing is sent to Customer.io; it is kept as if it had been")
@@ -130,6 +164,7 @@ def _readable(workspace: str, values: dict[str, Any], rates: Mapping[str, float]
         lines.append(f"  catalog: {share * 100:.0f} % of items known")
     if values["oldest_pending_seconds"] is not None:
         lines.append(f"  the oldest pending one is {values['oldest_pending_seconds']} s old")
+    lines += [f"  {note}" for note in notes]
     if values["paused"]:
         lines.append("  PAUSED: nothing is delivered until the fault below is mended")
     if values["last_error"]:

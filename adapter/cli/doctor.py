@@ -50,18 +50,19 @@ def examine(*, offline: bool) -> list[Finding]:
     from adapter.doctor import SUBJECTS, found, variables
 
     findings: list[Finding] = []
-    settings: Settings | None = None
     try:
         settings = Settings.from_env(os.environ, need=("customerio", "secrets"))
         findings.append(found("settings-ok"))
     except SettingsError as error:
-        findings += variables.wrong(error)
-    if settings is None:
+        wrong = variables.wrong(error)
         try:
             # What is merely missing keeps nobody from looking at the rest.
             settings = Settings.from_env(os.environ)
         except SettingsError:
-            return findings
+            return wrong
+        if settings.redis_url is None and redis_url(settings) is not None:
+            wrong = [found("embedded", directory=settings.data_dir)]
+        findings += wrong
     findings += variables.settings(settings)
     feeding, platforms = _mappings(settings, findings)
     findings += variables.secrets(settings, platforms)

@@ -55,6 +55,14 @@ _KINDS: Final = (
         "docs/configuration.md lists every variable.",
     ),
     Kind(
+        "embedded", "hint", "settings",
+        "an embedded server runs in {directory}: `adapter run` or `adapter up` serves here, with "
+        "secrets and credentials of its own, which are not looked at. `adapter run` without "
+        "credentials delivers to a sandbox, not to Customer.io.",
+        "Nothing, for a trial. To look at secrets and credentials, run `adapter doctor` with the "
+        "variables of web and worker.",
+    ),
+    Kind(
         "dry-run", "warning", "settings",
         "DRY_RUN is on: nothing is sent to Customer.io, and all of it is kept as if it had been.",
         "Unset DRY_RUN to deliver, and begin with an empty Redis: what a dry run has kept as sent "

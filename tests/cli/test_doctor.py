@@ -162,6 +162,17 @@ def test_settings_that_are_wrong(doctor: Doctor, working: None) -> None:
     assert found["no-probe"] == "hint"
 
 
+def test_beside_a_run_that_made_up_its_own_variables(
+    doctor: Doctor, working: None, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapter.embedded.find_running", lambda _: redis_url)
+    own = ("REDIS_URL", "SHOPIFY_WEBHOOK_SECRET", "CUSTOMERIO_SITE_ID", "CUSTOMERIO_API_KEY")
+    found = names(doctor("--json", **dict.fromkeys(own)))
+    assert found["embedded"] == "hint"
+    assert "setting-wrong" not in found
+    assert names(doctor("--json", **dict.fromkeys(own), PORT="x"))["setting-wrong"] == "broken"
+
+
 def test_credentials_that_are_refused(doctor: Doctor, working: None) -> None:
     assert names(doctor("--json", CUSTOMERIO_API_KEY="another-key"))["credentials"] == "broken"
     assert "credentials" not in names(doctor("--json", "--offline", CUSTOMERIO_API_KEY="another"))

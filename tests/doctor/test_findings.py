@@ -32,7 +32,7 @@ CALM: dict[str, Any] = {
 
 BY_THE_COMMAND = {
     *("settings-ok", "redis-none", "mapping-fault", "mapping-test", "mapping-warnings"),
-    *("mappings-ok", "no-probe", "redis-gone", "redis-refuses"),
+    *("mappings-ok", "no-probe", "redis-gone", "redis-refuses", "embedded"),
 }
 """Found where facts are gathered: tests/cli/test_doctor.py."""
 

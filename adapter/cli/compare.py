@@ -16,7 +16,7 @@ from adapter.cli.eventfiles import Bad, FileProblem, Row, read
 from adapter.cli.moments import span
 from adapter.cli.peopletext import utc_text
 from adapter.cli.shelf import Shelf
-from adapter.cli.tables import table, terminal_width
+from adapter.cli.tables import plural, table, terminal_width
 
 if TYPE_CHECKING:
     from adapter.mapping import Mappings
@@ -257,6 +257,7 @@ def _document(
         "since": since,
         "until": until,
         "rows": rows,
+        "outside": rows - sum(one.theirs for one in found),
         "unreadable": [{"where": one.where, "problem": one.problem} for one in bad],
         "events": [
             {
@@ -288,7 +289,14 @@ def _document(
 def _described(document: Mapping[str, Any], name: str) -> list[str]:
     begin = utc_text(document["since"]) if document["since"] is not None else "nothing was told yet"
     end = utc_text(document["until"]) if document["until"] is not None else "now"
-    lines = [f"{name}: {document['rows']} events, compared from {begin} until {end}"]
+    read = plural(document["rows"], "event")
+    lines = [f"{name}: {read}, compared from {begin} until {end}"]
+    if outside := document["outside"]:
+        verb = "is" if outside == 1 else "are"
+        lines.append(
+            f"{outside} of {document['rows']} {verb} outside the period: --since and --until say "
+            "another"
+        )
     events = document["events"]
     rows = [
         (
@@ -312,7 +320,7 @@ def _described(document: Mapping[str, Any], name: str) -> list[str]:
     if days:
         lines += ["", *table(("day", "event", "ours", "theirs"), sorted(days), None)]
     if bad := document["unreadable"]:
-        lines += ["", f"{len(bad)} rows could not be read:"]
+        lines += ["", f"{plural(len(bad), 'row')} could not be read:"]
         lines += [f"  {one['where']}: {one['problem']}" for one in bad[:FIRST]]
         lines += [f"  and {len(bad) - FIRST} more: --json names all"] if len(bad) > FIRST else []
     return lines
@@ -327,7 +335,8 @@ def _matches(one: Mapping[str, Any]) -> tuple[str, str, str]:
 def _differences(one: Mapping[str, Any]) -> list[str]:
     lines = []
     if one["doubled"]:
-        lines.append(f"  {one['event']}: {one['doubled']} are there more than once in theirs")
+        verb = "is" if one["doubled"] == 1 else "are"
+        lines.append(f"  {one['event']}: {one['doubled']} {verb} there more than once in theirs")
     for title, items in (("only ours", one["only_ours"]), ("only theirs", one["only_theirs"])):
         if items:
             lines += ["", f"{one['event']}, {title}:"]

@@ -65,6 +65,11 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     return GAP.join(map(str.ljust, cells, widths)).rstrip()
 
 
+def plural(count: int, one: str, many: str = "") -> str:
+    """`1 event`, `2 events`"""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
 def ago(seconds: float) -> str:
     """A span of time in one unit, as one says it."""
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):

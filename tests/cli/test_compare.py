@@ -70,10 +70,10 @@ def test_one_by_one(three: Backroom, ask: Ask, tmp_path: Path) -> None:
     text = ask("compare", file).stdout
     for part in (
         "order_completed  3     4       2        1          1",
-        "order_completed: 1 are there more than once in theirs",
+        "order_completed: 1 is there more than once in theirs",
         "row 5: 4711",
         "of delivery d1003",
-        "1 rows could not be read:",
+        "1 row could not be read:",
         "row 7: its time cannot be read: 'never'",
     ):
         assert part in text, text
@@ -135,6 +135,15 @@ def test_a_period(three: Backroom, ask: Ask, tmp_path: Path) -> None:
     assert (one["ours"], one["theirs"], len(one["only_theirs"])) == (3, 1, 1)
     one = told(ask("compare", file, "--since", "3h", "--until", "1h", "--json"))["order_completed"]
     assert (one["ours"], one["theirs"]) == (0, 1)
+
+
+def test_rows_outside_the_period_are_said(three: Backroom, ask: Ask, tmp_path: Path) -> None:
+    file = write(tmp_path, f"event,time,order_id\norder_completed,{NOW - 7200},8\n")
+    text = ask("compare", file).stdout
+    assert f"{file.rpartition('/')[2]}: 1 event, compared from" in text
+    assert "1 of 1 is outside the period: --since and --until say another" in text
+    assert json.loads(ask("compare", file, "--json").stdout)["outside"] == 1
+    assert "outside" not in ask("compare", file, "--since", "3h").stdout
 
 
 def test_nothing_on_either_side(room: Backroom, ask: Ask, tmp_path: Path) -> None:

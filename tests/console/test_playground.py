@@ -14,6 +14,7 @@ from redis import Redis
 
 from adapter.settings import shipped
 from adapter.web.console.deadline import TooLongError, within
+from adapter.web.console.masks import HIDDEN
 from adapter.web.console.playground import _value
 from tests.console.conftest import MakeApp, Page, Visitor
 from tests.console.test_pages import EMAIL, place_of, with_email
@@ -242,6 +243,31 @@ def test_why_it_would_be_parked_is_told_without_the_value() -> None:
     why = "customer.id: expected a number, got 'Ada King'"
     assert "Ada" not in (_value("reason", why, veiled=True) or "")
     assert "Ada" in (_value("reason", why, veiled=False) or "")
+
+
+def test_what_an_event_is_called_is_nobodys() -> None:
+    event = {
+        "name": "order_completed",
+        "key": "7",
+        "id": "01",
+        "timestamp": 1,
+        "properties": {"name": "Ada", "revenue": 5},
+    }
+    shown = json.loads(_value("events[order_completed]", event, veiled=True) or "")
+    assert shown == {**event, "properties": {"name": HIDDEN, "revenue": 5}}
+    operation = {
+        "action": "event",
+        "name": "order_completed",
+        "identifiers": {"email": "ada@example.com"},
+        "attributes": {"note": "for Ada"},
+    }
+    path = "requests[0].json.batch[order_completed]"
+    shown = json.loads(_value(path, operation, veiled=True) or "")
+    assert shown["name"] == "order_completed"
+    assert "da" not in json.dumps([shown["identifiers"], shown["attributes"]])
+    assert _value(f"{path}.name", "Order Completed", veiled=True) == '"Order Completed"'
+    for at in ("events[order_completed].properties.name", f"{path}.attributes.name"):
+        assert "Ada" not in (_value(at, "Ada", veiled=True) or "")
 
 
 def test_a_parked_delivery_can_be_mended(operator: Visitor, room: Backroom, redis: Redis) -> None:

@@ -33,6 +33,8 @@ RECENT = 10
 MOST_BODY = 1024 * 1024
 SHOP = "example.myshopify.com"
 _looked: deque[tuple[str, str]] = deque(maxlen=1_000)
+_EVENT, _OPERATION = re.compile(r"events\[[^\]]*\]"), re.compile(r"requests.*\.batch\[[^\]]*\]")
+"""Where in a difference an event, or an operation of a request, stands."""
 _NAME = re.compile(r"[A-Za-z0-9_.\-]{1,100}\.json")
 
 
@@ -238,7 +240,14 @@ def _value(path: str, value: Json, veiled: bool) -> str | None:
         return pretty(value)
     if path == "reason":
         return pretty(masks.reason(str(value)))
-    name = path.rpartition(".")[2].partition("[")[0]
+    # What an event is called, and which it is, is nobody's.
+    event, operation = _EVENT.fullmatch(path), _OPERATION.fullmatch(path)
+    if isinstance(value, dict) and (event or operation):
+        return pretty(masks.event(value) if event else masks.operation(value))
+    above, _, name = path.rpartition(".")
+    if name == "name" and (_EVENT.fullmatch(above) or _OPERATION.fullmatch(above)):
+        return pretty(value)
+    name = name.partition("[")[0]
     if path.startswith("person.attributes"):
         return masks.HIDDEN
     if path.startswith("person") and isinstance(value, dict):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,13 +120,24 @@ def identifier(text: str) -> Who:
     """What kind of identifier a text is. Raises ValueError."""
     text = text.strip()
     if "@" in text:
-        return "email", to_email(text) or ""
+        return "email", _whole(to_email, text, "email")
     if text.startswith("+"):
-        return "phone", to_phone(text) or ""
+        return "phone", _whole(to_phone, text, "phone with its country code")
     value = to_id(text)
     if not value:
         raise ValueError("expected an id, an email, a phone or a token")
     return "id", value
+
+
+def _whole(read: Callable[[str], str | None], text: str, kind: str) -> str:
+    """Raises ValueError where it is only a part of one."""
+    try:
+        found = read(text)
+    except ValueError:
+        found = None
+    if not found:
+        raise ValueError(f"'{text}' is no whole {kind}")
+    return found
 
 
 def needles(

@@ -223,9 +223,18 @@ def test_nothing_is_known(shop: Shop, ask: Ask, who: str) -> None:
     assert read(ask("person", who, "--json"))["known"] is False
 
 
-@pytest.mark.parametrize("who", ["", "ada@", "+1-two"])
-def test_what_is_no_name_is_refused(shop: Shop, ask: Ask, who: str) -> None:
-    assert ask("person", who).exit_code == 2
+@pytest.mark.parametrize(
+    ("who", "said"),
+    [
+        ("", "expected an id, an email, a phone or a token"),
+        ("ada@", "'ada@' is no whole email"),
+        ("+1-two", "'+1-two' is no whole phone with its country code"),
+    ],
+)
+def test_what_is_no_name_is_refused(shop: Shop, ask: Ask, who: str, said: str) -> None:
+    result = ask("person", who)
+    assert result.exit_code == 2
+    assert said in " ".join(result.stderr.split())
 
 
 def test_why_a_history_is_not_whole(shop: Shop, ask: Ask) -> None:

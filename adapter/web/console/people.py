@@ -45,7 +45,7 @@ def blueprint(backstage: Backstage) -> Blueprint:
         try:
             asked = ask(desk, who)
         except ValueError as error:
-            facts["problem"] = str(error)
+            facts |= {"problem": str(error), "who": who}
             return render_template("people.html", **facts)
         if unmask:
             audited("unmask", place="person", id=asked.found.who[1]

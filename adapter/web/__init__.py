@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, jsonify
+from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from adapter.intake import Intake
@@ -11,6 +11,13 @@ from adapter.store.health import Health
 from adapter.web import health, metrics
 from adapter.web.console import Backstage, Console
 from adapter.web.webhooks import Webhooks
+
+_FRONT = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>commerce adapter</title>
+<p>This is a commerce adapter. People look at <a href="/console/">/console/</a>, stores send to
+<code>/webhooks/&lt;platform&gt;</code>.</p></html>
+"""
+"""What a browser is shown that was only given the host."""
 
 
 def create_app(
@@ -36,6 +43,14 @@ def create_app(
 
     @app.errorhandler(HTTPException)
     def refuse(error: HTTPException) -> Response:
+        kinds = ("application/json", "text/html")
+        if (
+            backstage is not None
+            and error.code == 404
+            and request.path == "/"
+            and request.accept_mimetypes.best_match(kinds) == "text/html"
+        ):
+            return Response(_FRONT, 404, mimetype="text/html")
         answer = jsonify(error=error.name)
         answer.status_code = error.code or 500
         # A 405 says here what would be allowed.

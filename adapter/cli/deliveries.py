@@ -10,6 +10,7 @@ import click
 from adapter.cli import shelf
 from adapter.cli.peopletext import utc_text
 from adapter.cli.shelf import Shelf
+from adapter.cli.tables import plural
 
 if TYPE_CHECKING:
     from adapter.account import Account, Fate
@@ -217,7 +218,7 @@ def _described(told: Mapping[str, Any]) -> list[str]:
 
 def _batch_text(batch: Mapping[str, Any]) -> list[str]:
     answers = ", ".join(
-        f"{one['status']} after {one['seconds']:.3f} s ({one['items']} items)"
+        f"{one['status']} after {one['seconds']:.3f} s ({plural(one['items'], 'item')})"
         for one in batch["answers"]
     )
     did = "rehearsed, not sent" if batch["rehearsal"] else f"answered {answers or 'nothing'}"

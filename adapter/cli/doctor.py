@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from adapter.cli.store import redis_url
-from adapter.cli.tables import terminal_width, wrapped
+from adapter.cli.tables import plural, terminal_width, wrapped
 from adapter.errors import SettingsError, StoreError
 from adapter.settings import Settings
 
@@ -184,8 +184,8 @@ def _beside(label: str, text: str, wide: int | None) -> list[str]:
 def _summary(levels: Iterable[str]) -> str:
     told: list[Any] = list(levels)
     counts = [
-        f"{told.count(level)} {noun}"
-        for level, noun in (("broken", "broken"), ("warning", "warnings"), ("hint", "hints"))
+        f"{told.count('broken')} broken",
+        *(plural(told.count(level), level) for level in ("warning", "hint")),
     ]
     return ", ".join(counts)
 

@@ -207,7 +207,7 @@ _KINDS: Final = (
     ),
     Kind(
         "mapping-warnings", "hint", "mappings",
-        "the mapping files give cause for {count} warnings.",
+        "warnings about the mapping files: {count}.",
         "`adapter check` shows them.",
     ),
     Kind(
@@ -284,13 +284,13 @@ _KINDS: Final = (
     ),
     Kind(
         "pending-stuck", "broken", "delivery",
-        "{pending} deliveries wait, the oldest for {age}.",
+        "{pending} pending, the oldest for {age}.",
         "`adapter status` tells the last error. Nothing is lost: it goes out once the cause is "
         "mended.",
     ),
     Kind(
         "pending-old", "warning", "delivery",
-        "{pending} deliveries wait, the oldest for {age}.",
+        "{pending} pending, the oldest for {age}.",
         "`adapter status --watch` tells whether they become fewer, and the last error.",
     ),
     Kind(

@@ -88,14 +88,18 @@ def blueprint(backstage: Backstage) -> Blueprint:
         return redirect(address("deliveries.listed", asked), 303)
 
     @pages.route("/deliveries/<place>", methods=["GET", "POST"])
-    def one(place: str) -> str | tuple[str, int]:
+    def one(place: str) -> str | Response | tuple[str, int]:
         """A POST asks for personal data, which is written down."""
+        hours = backstage.settings.retention_hours
         if not PLACE.fullmatch(place):
-            abort(404)
+            # Somebody put the id of a delivery there.
+            found = browse.place(place[:200], backstage.shops())
+            if found is not None:
+                return redirect(url_for("deliveries.one", place=found), 303)
+            return render_template("nothing.html", place=place, hours=hours), 404
         unmask = request.method == "POST" and request.form.get("unmask") == "1"
         trace = traced(backstage, place, unmask=unmask)
         if trace is None:
-            hours = backstage.settings.retention_hours
             return render_template("nothing.html", place=place, hours=hours), 404
         if unmask:
             audited("unmask", place="kept", id=place, delivery=trace.kept.delivery.id)

@@ -173,7 +173,11 @@ def _failures(app: Flask) -> None:
     def refuse(error: HTTPException) -> AnyResponse:
         if error.code is not None and error.code < 400:
             return error.get_response()
-        response = page(error.code or 500, error.name, error.description or "")
+        title, said = error.name, error.description or ""
+        if error.code == 404:
+            title = "There is no such page"
+            said = "What it was about is gone, or the address is not whole. All pages are above."
+        response = page(error.code or 500, title, said)
         for name, value in error.get_headers():
             if name not in ("Content-Type", "Content-Length"):
                 response.headers[name] = value

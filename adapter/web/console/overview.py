@@ -67,7 +67,12 @@ def blueprint(backstage: Backstage) -> Blueprint:
                 for (rule, subject), state in sorted(States(redis, workspace).read().items())
                 if state.fired is not None and state.over is None
             ],
-            "banners": [_banner(each) for each in findings if each.level in ("broken", "warning")],
+            "banners": [
+                _banner(each)
+                for level in ("broken", "warning")
+                for each in findings
+                if each.level == level
+            ],
             "signs": signs,
             "workers": len(listening),
             "fresh": signs.seen is not None and now - signs.seen < mode.FRESH_SECONDS,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from dataclasses import replace
 from typing import Any
@@ -48,6 +49,16 @@ def place_of(redis: Redis, delivery: str) -> str:
         if json.loads(fields[b"d"])["id"] == delivery:
             return id_.decode()
     raise AssertionError(f"{delivery} is not kept")
+
+
+def test_a_browser_that_was_given_the_host_alone_is_shown_the_way(visitor: Visitor) -> None:
+    browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    answer = visitor.client.get("/", headers=browser)
+    assert (answer.status_code, answer.mimetype) == (404, "text/html")
+    assert 'href="/console/"' in answer.text
+    for headers in ({}, {"Accept": "*/*"}, {"Accept": "application/json"}):
+        assert visitor.client.get("/", headers=headers).get_json() == {"error": "Not Found"}
+    assert visitor.client.get("/no", headers=browser).get_json() == {"error": "Not Found"}
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -142,6 +153,17 @@ class TestOverview:
         assert "delivery is paused: 401" in page.words("banners")
         assert "credentials" in page.words("banners")
         assert "delivery is paused" in page.words("health")
+
+    def test_what_is_broken_stands_first(self, operator: Visitor, room: Backroom) -> None:
+        fill(room)
+        text = operator.page("/").text
+        levels = re.findall(r'<div class="banner (broken|warning)" data-finding', text)
+        assert levels == sorted(levels)
+        assert set(levels) == {"broken", "warning"}
+
+    def test_health_stands_above_the_charts(self, operator: Visitor) -> None:
+        text = operator.page("/").text
+        assert text.index('id="health"') < text.index('id="charts"')
 
     def test_alerts_that_are_on(self, operator: Visitor, redis: Redis) -> None:
         on = State(since=1767225600, seen=1767225600, measure="12, expected 80", fired=1767225700)
@@ -238,6 +260,28 @@ class TestDeliveries:
         answer = operator.post("/deliveries/find", {"id": "d-sent"})
         assert answer.location == f"/console/deliveries/{place_of(redis, 'd-sent')}"
 
+    def test_a_delivery_id_in_the_address_leads_to_it(
+        self, operator: Visitor, redis: Redis
+    ) -> None:
+        answer = operator.get("/deliveries/d-sent")
+        assert answer.status_code == 303
+        assert answer.location == f"/console/deliveries/{place_of(redis, 'd-sent')}"
+
+    def test_one_that_nobody_knows_of(self, operator: Visitor) -> None:
+        answer = operator.get("/deliveries/7f1b4c2e")
+        assert answer.status_code == 404
+        page = Page(answer)
+        assert "Nothing is kept at or under 7f1b4c2e" in page.words("failure")
+        assert "URL" not in page.text
+
+    def test_of_a_long_id_the_first_block_is_shown(self, operator: Visitor, room: Backroom) -> None:
+        id_ = "5f2d8a0c-3b1e-4f67-95ad-02c4e8b7d613"
+        room.order(id_, id=77)
+        page = operator.page("/deliveries")
+        assert "5f2d8a0c..." in page.words("rows")
+        assert id_ not in page.words("rows")
+        assert f'title="{id_}"' in page.text
+
     def test_a_search_that_is_too_long_ago(self, operator: Visitor) -> None:
         assert "too long ago" in operator.page("/deliveries?who=~gone").text
 
@@ -322,6 +366,20 @@ class TestPeople:
         page = operator.page(answer.location.removeprefix("/console"))
         assert "Nothing is known of" in page.words("unknown")
 
+    def test_what_is_only_a_part_of_an_address_stays_in_its_field(self, operator: Visitor) -> None:
+        page = operator.follow("/people/find", {"who": "ada@"})
+        assert "'ada@' is no whole email" in page.words("problem")
+        assert 'value="ada@"' in page.text
+
+    def test_a_cart_that_an_order_cleared_has_no_time(
+        self, operator: Visitor, room: Backroom
+    ) -> None:
+        room.order("d1", **with_email())
+        room.flush()
+        page = operator.follow("/people/find", {"who": EMAIL})
+        assert "cleared by an order" in page.words("attributes")
+        assert "1970" not in page.text
+
     def test_what_was_not_typed_is_hidden(self, operator: Visitor, room: Backroom) -> None:
         room.order("d1", **with_email())
         room.flush()
@@ -370,6 +428,7 @@ class TestContract:
     def test_all_events_and_one_of_them(self, operator: Visitor) -> None:
         page = operator.page("/contract")
         assert "order_completed" in page.words("contract")
+        assert "Bodies today" in page.words("contract")
         page = operator.page("/contract?event=order_completed")
         assert "revenue" in page.words("properties")
         assert operator.page("/contract?event=person")

@@ -29,6 +29,7 @@ def register(app: Flask) -> None:
         seconds=seconds,
         reason=masks.reason,
         ticks=ticks,
+        short=short,
     )
 
 
@@ -73,6 +74,12 @@ def ticks(text: str) -> Markup:
         Markup("<code>{}</code>").format(part) if place % 2 else part
         for place, part in enumerate(parts)
     )
+
+
+def short(id_: str) -> str:
+    """The first block of a long id, by which people know it again."""
+    first, dash, _ = id_.partition("-")
+    return f"{first}..." if dash and len(id_) > 24 and 6 <= len(first) <= 24 else id_
 
 
 def number(value: float | None) -> str:

@@ -41,7 +41,7 @@ docs: .venv/run ## the generated pages, and what editors need
 	  && mv docs/.new mappings/editor/$$kind.schema.json || exit 1; done
 
 screenshots: .venv/browser ## docs/console/*.png, of the console with a story in it
-	$(BIN)/python -m tests.browser.shots
+	PYTHONPATH=tests $(BIN)/python -m tests.browser.shots
 
 clean: ## what was installed and kept here
 	rm -rf .venv .adapter

@@ -42,7 +42,7 @@ def bars(title: str, columns: Sequence[Column], names: Sequence[str]) -> Markup:
         every = max(1, -(-len(columns) // 6))
         if place % every == 0:
             # On a phone letters are larger, and there is room for every other one.
-            kind = "label between" if place // every % 2 else "label"
+            kind = "label below between" if place // every % 2 else "label below"
             drawn.append(
                 Markup('<text x="{:.1f}" y="{}" class="{}">{}</text>').format(
                     x + wide * 0.1, HEIGHT - 5, kind, label

@@ -30,6 +30,7 @@ def register(app: Flask) -> None:
         reason=masks.reason,
         ticks=ticks,
         short=short,
+        host=host,
     )
 
 
@@ -80,6 +81,11 @@ def short(id_: str) -> str:
     """The first block of a long id, by which people know it again."""
     first, dash, _ = id_.partition("-")
     return f"{first}..." if dash and len(id_) > 24 and 6 <= len(first) <= 24 else id_
+
+
+def host(name: str) -> Markup:
+    """The name of a host, which is broken before its dots if anywhere."""
+    return Markup("<wbr>.").join(name.split("."))
 
 
 def number(value: float | None) -> str:

@@ -194,7 +194,9 @@ def full(home: Path) -> None:
         redis.config_set("maxmemory", 1)
         refused_while_full = second.webhook("orders/paid").post(web)
         assert refused_while_full.status_code == 503
-        assert "OutOfMemory" in refused_while_full.json()["error"]
+        # By Redis, or, where a look at its memory was due, before it was asked.
+        said = refused_while_full.json()["error"]
+        assert "OutOfMemory" in said or "nearly full" in said
         assert web.status("readyz") == 200, "Redis answers: nothing is won by routing elsewhere"
         redis.config_set("maxmemory", 0)
         worker = lab.worker(sandbox)

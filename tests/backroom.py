@@ -53,6 +53,8 @@ class Backroom:
 
     def close(self) -> None:
         self.office.transport.close()
+        self.office.outbox.close()
+        self.letters.close()
         self._client.connection_pool.disconnect()
 
     def replayer(self, mappings: Mappings = MAPPINGS) -> Replayer:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from adapter.cli.store import redis_url
+from adapter.cli.store import ask_redis, redis_url
 from adapter.cli.tables import plural, terminal_width, wrapped
 from adapter.errors import SettingsError, StoreError
 from adapter.settings import Settings
@@ -106,7 +106,7 @@ def _redis(settings: Settings, feeding: dict[str, list[str]], findings: list[Fin
     from adapter.doctor import found, progress, start
     from adapter.jobs import workers
     from adapter.store import mode
-    from adapter.store.connection import connect, store_errors
+    from adapter.store.connection import store_errors
     from adapter.store.drift import Drift
     from adapter.store.health import Status
     from adapter.store.topics import Topics
@@ -115,7 +115,7 @@ def _redis(settings: Settings, feeding: dict[str, list[str]], findings: list[Fin
     if url is None:
         findings.append(found("redis-none", directory=settings.data_dir))
         return
-    redis = connect(url, "worker")
+    redis = ask_redis(url)
     asked = start.ask_redis(redis)
     findings += asked
     if any(each.name in ("redis-gone", "redis-refuses") for each in asked):

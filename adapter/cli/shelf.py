@@ -12,7 +12,7 @@ import click
 
 from adapter.cli import known
 from adapter.cli.peopletext import utc_text
-from adapter.cli.store import open_redis
+from adapter.cli.store import at_the_end, open_redis
 from adapter.errors import StoreError
 from adapter.settings import Settings
 
@@ -64,7 +64,9 @@ class Shelf:
         from adapter.app import WORKSPACE
         from adapter.store.letters import Letters
 
-        return Letters(self.redis, WORKSPACE)
+        letters = Letters(self.redis, WORKSPACE)
+        at_the_end(letters.close)
+        return letters
 
     @property
     def kept(self) -> Kept:
@@ -119,9 +121,11 @@ class Shelf:
         from adapter.store.people import People
 
         mappings, secret = self.mappings(), self.settings.hash_secret
+        outbox = Outbox(self.redis, WORKSPACE, flush_job(WORKSPACE), secret=secret)
+        at_the_end(outbox.close)
         return Replayer(
             mappings=mappings,
-            outbox=Outbox(self.redis, WORKSPACE, flush_job(WORKSPACE), secret=secret),
+            outbox=outbox,
             kept=self.kept,
             letters=self.letters,
             people=People(self.redis, WORKSPACE, secret=secret),

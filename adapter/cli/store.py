@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -20,16 +21,31 @@ def redis_url(settings: Settings) -> str | None:
     return settings.redis_url or find_running(settings.data_dir)
 
 
+def at_the_end(close: Callable[[], object]) -> None:
+    """Have it called when the command is over, however it ends."""
+    if (context := click.get_current_context(silent=True)) is not None:
+        context.find_root().call_on_close(close)
+
+
+def ask_redis(url: str) -> Any:
+    """A client of the server under a URL, for as long as the command runs."""
+    from adapter.store.connection import connect
+
+    redis = connect(url, "worker")
+    at_the_end(redis.connection_pool.disconnect)
+    return redis
+
+
 def open_redis(settings: Settings) -> Any:
     """Raises SettingsError where there is none to ask."""
-    from adapter.store.connection import address, connect
+    from adapter.store.connection import address
 
     url = redis_url(settings)
     if url is None:
         raise SettingsError(
             [f"REDIS_URL is not set, and no embedded server runs in {settings.data_dir}."]
         )
-    redis = connect(url, "worker")
+    redis = ask_redis(url)
     if (context := click.get_current_context(silent=True)) is not None:
         context.find_root().meta[_ADDRESS] = address(redis)
     return redis

@@ -14,7 +14,7 @@ import click
 
 from adapter.cli import topictable
 from adapter.cli.addresses import is_address
-from adapter.cli.store import redis_url
+from adapter.cli.store import ask_redis, redis_url
 from adapter.cli.tables import terminal_width
 from adapter.errors import StoreError
 from adapter.settings import Settings, shipped
@@ -106,14 +106,13 @@ def topics(as_json: bool, every: bool, url: str | None) -> None:
 
 def _seen(settings: Settings, workspace: str) -> tuple[list[Seen] | None, str]:
     """What came in so far, or None and the reason why that is not known."""
-    from adapter.store.connection import connect
     from adapter.store.topics import Topics
 
     url = redis_url(settings)
     if url is None:
         return None, "no Redis to ask"
     try:
-        return Topics(connect(url, "worker"), workspace).seen(), ""
+        return Topics(ask_redis(url), workspace).seen(), ""
     except StoreError:
         return None, "Redis does not answer"
 

@@ -6,6 +6,7 @@ import ssl
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from typing import Any, Literal
 
 from hiredis import pack_command
@@ -155,6 +156,11 @@ class Line:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.disconnect()
+
+    def __del__(self) -> None:
+        # What it belongs to has many owners, of whom not all say when they are done.
+        with suppress(Exception):
+            self.close()
 
     def _await(self, mine: _Call) -> None:
         """Until it is done or its turn to lead. Raises TimeoutError when that takes too long."""

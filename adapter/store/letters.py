@@ -107,6 +107,10 @@ class Letters:
         self._prefix = refs.prefix(workspace)
         self._scripts = Scripts(redis, workspace, flush_job(workspace))
 
+    def close(self) -> None:
+        """Close its connection; the next call makes another."""
+        self._scripts.close()
+
     def dead(self) -> Iterator[DeadLetter]:
         """All, the oldest first."""
         return (DeadLetter.read(id_, fields) for id_, fields in self._items("dead"))

@@ -18,8 +18,8 @@ from adapter.model import CanonicalEvent, Entry, Json, Operation, Product, Ref, 
 from adapter.people import identity, sales
 from adapter.people.identity import Contacts, IdentifyBy, Identity
 from adapter.people.memory import SINCE, Lesson, View, firm, person_ref, ref_of
-from adapter.people.picture import Picture, blank, figures, still_true
-from adapter.people.profile import keep, known
+from adapter.people.picture import Picture, blank, figures, still_true, taken_away
+from adapter.people.profile import Profile, keep, known
 from adapter.people.profile import seen as profile_of
 
 Owner = Contacts
@@ -330,11 +330,12 @@ class _Batch:
                 keep(entry.id, who, profile, self.view)
         if deed.erased:
             self._end(deed.erased, entry)
+        if deed.moved:
+            self._go_ahead({identity.follow(deed.moved[0], self.view)})
         for one in deed.operations:
             (self.closed if one.action in deeds.ERASING else self.deeds).append(one)
         if deed.moved:
             gone, kept = (identity.follow(who, self.view) for who in deed.moved)
-            self._close(gone)
             self._merged(gone, kept, entry)
         for ref in deed.tombstones:
             # Known or not: every erasure begins its marks' time anew, and ANY_TOMBSTONE's with it.
@@ -401,15 +402,12 @@ class _Batch:
     def _merged(self, gone: Who, kept: Who, entry: Entry) -> None:
         """Two are one from here on, with the orders of both."""
         view, since = self.view, self._since(entry)
-        sent = profile_of(gone, view).sent
+        before_it = profile_of(gone, view)
         theirs, before = (figures(profile_of(who, view), since) for who in (gone, kept))
         identity.is_gone_into(gone, kept, entry, view)
         now = figures(profile_of(kept, view), since)
-        if theirs and gone != kept:
-            # The destination gives who is kept what they lack: figures of a part of their orders.
-            self.closed.append(
-                Operation("identify", dict((gone,)), sent + 1, blank(theirs), sources=(entry.id,))
-            )
+        if gone != kept:
+            self._take_away(gone, before_it, entry, theirs)
         if now != before:
             picture = self.pictures.setdefault(kept, Picture())
             picture.recount(kept, entry, view, self.policy.rules, since=since)
@@ -467,11 +465,16 @@ class _Batch:
         )
 
     def _identify(self, entry: Entry, found: Contacts) -> Identity:
+        self._before_change(entry, found)
         who = identity.identify(entry, found, self.view, self.policy.identify_by)
         if email := found.get("email"):
             self._passes_on(("email", email), who.who)
         if who.merged:
             self.merges.append((who.who, who.merged, entry.id))
+            self.pictures.setdefault(who.who, Picture()).must_be = True
+            # As they were sent: what is said of them in this batch is said of the other.
+            before = Profile.from_json(self.memory.get(person_ref(who.merged)))
+            self._take_away(who.merged, before, entry)
         if who.replaces:
             self.replaced[who.who] = entry.id
         if who.problem:
@@ -479,6 +482,43 @@ class _Batch:
         kind, value = who.who
         self._own(entry, found if found.get(kind) == value else {**found, kind: value})
         return who
+
+    def _take_away(
+        self, gone: Who, profile: Profile, entry: Entry, theirs: Iterable[str] = ()
+    ) -> None:
+        """Figures of who is merged away go first: the destination gives who is kept what they lack,
+        and these were of a part of their orders."""
+        taken = {**blank(theirs), **taken_away(profile, self.policy.rules)}
+        if taken:
+            at, sources = profile.sent + 1, (entry.id,)
+            self.closed.append(Operation("identify", dict((gone,)), at, taken, sources=sources))
+
+    def _before_change(self, entry: Entry, found: Contacts) -> None:
+        """An address that somebody gives up for another one is nobody's: what was said under it,
+        before this batch or in it, is theirs all the same, whoever goes by it later."""
+        view, id_, email = self.view, found.get("id"), found.get("email")
+        if not id_ or not email:
+            return
+        who = identity.follow(("id", id_), view)
+        held = who[1] if who[0] == "email" else profile_of(who, view).email
+        if not held or held == email:
+            return
+        guest = (who, ("email", held), entry.id)
+        before = self.memory.get(person_ref(guest[1])) or {}
+        was_sent = who[0] == "id" and before.get("sent") and "to" not in before
+        if was_sent and guest[:2] not in [merge[:2] for merge in self.merges]:
+            # An identify with that address would have made them one, and there will be none.
+            self.merges.append(guest)
+            self.pictures.setdefault(who, Picture()).must_be = True
+        for one in [one for one in self.pictures if one != who]:
+            if identity.follow(one, view) == who:
+                picture = self.pictures.pop(one)
+                picture.turns_out(profile_of(who, view))
+                self.pictures.setdefault(who, Picture()).joins(picture)
+        self.events = [
+            (who if identity.follow(meant, view) == who else meant, event, source)
+            for meant, event, source in self.events
+        ]
 
     def _owner(self, entry: Entry) -> Owner | None:
         """The owner of what an entry names that does not name a person; None: nothing is known."""

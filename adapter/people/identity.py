@@ -161,7 +161,8 @@ def _takes_over(left: Who, who: Who, email: str, entry: Entry, view: View) -> Id
     """
     if before := seen(who, view).email:
         view.learn(entry.id, person_ref(("email", before)), {})
-    merged = is_now(left, who, entry, view)
+    merged = left if seen(left, view).sent else None
+    is_now(left, who, entry, view)
     profile = known(entry.id, who, view)
     profile.email, profile.older = email, NOBODY_KNOWS
     keep(entry.id, who, profile, view)

@@ -29,6 +29,9 @@ class Picture:
         self.cleared: set[str] = set()
         self.as_of = 0
         self.derives = False
+        self.must_be = False
+        """Whether there is an identify in any case: somebody is merged into them, so they must be
+        there."""
 
     def add(
         self,
@@ -97,8 +100,17 @@ class Picture:
         no news. Their address is, as it makes them one; and the end of a cart is of its stamp."""
         for name in self.stamps.keys() & profile.stamps.keys() - self.cleared - {"email"}:
             if self.stamps[name] < profile.stamps[name]:
-                del self.stamps[name]
-                self.values.pop(name, None)
+                self._drop(name)
+        # Figures were counted anew when both turned out to be one. An address that is theirs no
+        # longer by then, or that only fills a gap, is not what they hold.
+        for name in ledger.FIGURES:
+            self._drop(name)
+        if self.values.get("email") != profile.email:
+            self._drop("email")
+
+    def _drop(self, name: str) -> None:
+        self.stamps.pop(name, None)
+        self.values.pop(name, None)
 
     def joins(self, other: Picture) -> None:
         """Another picture turned out to be of the same person."""
@@ -111,6 +123,7 @@ class Picture:
         self.events += other.events
         self.sources += other.sources
         self.derives = self.derives or other.derives
+        self.must_be = self.must_be or other.must_be
         self.as_of = max(self.as_of, other.as_of)
 
     def identify(
@@ -131,7 +144,7 @@ class Picture:
         attributes.pop(who[0], None)
         if unsubscribe_on_opt_out and attributes.get("accepts_marketing") is False:
             attributes["unsubscribed"] = True
-        if profile.sent and not attributes:
+        if profile.sent and not attributes and not self.must_be:
             return None
         timestamp = max(profile.said or self.as_of, profile.sent + 1)
         profile.sent = timestamp
@@ -257,6 +270,13 @@ def _shown(profile: Profile, since: int | None) -> dict[str, Json]:
     return {**found, **blank(gone)}
 
 
+def taken_away(profile: Profile, rules: Rules) -> dict[str, Json]:
+    """What takes away the figures that were told of somebody, and what follows from them: the
+    destination gives whoever they are merged into what that one lacks."""
+    gone = [name for place, name in enumerate(ledger.FIGURES) if profile.shown & 1 << place]
+    return blank([*gone, *rules.following(gone)])
+
+
 def _there(values: Mapping[str, Json]) -> dict[str, Json]:
     """The values but for figures that were taken away: nothing follows from them."""
     return {
@@ -271,7 +291,7 @@ def still_true(
     follows from others is said as it follows by now."""
     current = {name: changes.elements(state) for name, state in profile.lists.items()}
     current.update(figures(profile, since))
-    follows = rules.derive(profile.inputs)
+    follows, lost = rules.derive(profile.inputs), rules.following(ledger.FIGURES)
     found: dict[str, Json] = {}
     for name, value in operation.attributes.items():
         known, own = profile.stamps.get(name), operation.stamps.get(name)
@@ -282,7 +302,7 @@ def still_true(
                 found[name] = value
         elif name in follows:
             found[name] = follows[name]
-        elif name not in ledger.FIGURES or not profile.orders or value == "":
+        elif value == "" or not (name in lost or (name in ledger.FIGURES and profile.orders)):
             found[name] = value
     if "accepts_marketing" in operation.attributes and "accepts_marketing" not in found:
         found.pop("unsubscribed", None)

@@ -328,6 +328,16 @@ def test_who_was_deleted_and_comes_back_under_another_id_has_their_address(
     assert ada["events"].count("order_completed") == 1
 
 
+@pytest.mark.parametrize("together", [True, False])
+def test_nor_need_they_have_been_known_before(together: bool) -> None:
+    shop = Shop()
+    bodies = [account(1), deleted(2, "42"), account(3, "43"), guest(4)]
+    for row in [bodies] if together else [[one] for one in bodies]:
+        shop.flush(*row)
+    (ada,) = shop.profiles()
+    assert (ada["id"], ada["email"]) == ("43", "ada@example.com")
+
+
 def test_an_address_of_somebody_who_was_not_deleted_is_theirs() -> None:
     shop = Shop()
     shop.flush(account(1), deleted(2, "41"))
@@ -461,6 +471,91 @@ def test_the_first_order_begins_the_history(first: str) -> None:
     late = paid(2, 50, AT + 5 * DAY, id="42", attributes={"created_at": AT + 3 * DAY})
     shop.flush(replace(late, delivery=replace(late.delivery, received_at=AT + 5 * DAY)))
     assert ("orders_count" in shop.attributes("42")) == (first == "order")
+
+
+# Wherever batches begin
+
+
+def sold_long_ago(number: int, **who: Any) -> Entry:
+    told = paid(number, 50, AT + number, **who)
+    assert told.ledger is not None
+    return replace(told, ledger=replace(told.ledger, at=AT - 900 * DAY))
+
+
+ADA, BEA = "ada@example.com", "bea@example.com"
+NO_FIGURES = {"orders_count": None, "vip_tier": None, "discount_eligible": None}
+STORIES: dict[str, tuple[str, list[Entry], dict[str, Any]]] = {
+    "by email, an older body brings the address": (
+        "email",
+        [
+            body(
+                1, person("42", as_of=AT + 50, attributes={"city": "York"}), event("1"), order="1"
+            ),
+            body(2, person("42", email=ADA, as_of=AT + 1, attributes={"city": "Hull"}), order="1"),
+            guest(3),
+        ],
+        {ADA: {"city": "York"}},
+    ),
+    "by email, the history turns out not to be whole": (
+        "email",
+        [
+            paid(1, 50, AT + 1, id="42", **NEW),
+            sold_long_ago(2, id="42", email=ADA),
+            paid(3, 50, AT + 3, id="42", email=ADA),
+        ],
+        {ADA: NO_FIGURES},
+    ),
+    "by email, an id's newer order before an older one with the address": (
+        "email",
+        [paid(9, 60, AT + 9, id="42", **NEW), paid(2, 50, AT + 2, id="42", email=ADA)],
+        {ADA: {"orders_count": 2, "lifetime_value": 110, "vip_tier": "gold"}},
+    ),
+    "somebody of whom nothing was known takes over one who had ordered": (
+        "id",
+        [paid(1, 50, AT + 1, id="7", email=ADA, **NEW), merge(2, "42", "7"), account(3, "42")],
+        {ADA: NO_FIGURES},
+    ),
+    "an account gives up the address of a guest that became theirs": (
+        "id",
+        [guest(1), account(2, "42"), account(3, "42", BEA)],
+        {BEA: {}},
+    ),
+    "who is merged away had taken the address of a guest": (
+        "id",
+        [guest(1), account(2, "7"), account(3, "42", BEA), merge(4, "42", "7")],
+        {BEA: {}},
+    ),
+    "who is merged away is heard of once more": (
+        "id",
+        [account(1, "42"), merge(2, "42", "7"), account(3, "7", BEA)],
+        {ADA: {}},
+    ),
+}
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_a_story_ends_the_same_wherever_batches_begin(story: str) -> None:
+    by, entries, expected = STORIES[story]
+    ends = []
+    for cuts in range(2 ** (len(entries) - 1)):
+        shop = whole_shop(rules=TIERS, identify_by=by)
+        rows = [[entries[0]]]
+        for number, one in enumerate(entries[1:]):
+            if cuts >> number & 1:
+                rows.append([])
+            rows[-1].append(one)
+        for row in rows:
+            shop.flush(*row)
+        profiles = shop.people.directory.people.values()
+        ends.append({one.email: one.to_json()["attributes"] for one in profiles})
+        told = sum(len(one["events"]) for one in shop.profiles())
+        assert told == sum(len(one.events) for one in entries), (
+            "no event is lost, and none is twice"
+        )
+    for end in ends:
+        assert end == ends[0]
+    found = {email: {name: has.get(name) for name in expected[email]} for email, has in end.items()}
+    assert found == expected
 
 
 # Carts and tokens

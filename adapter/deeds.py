@@ -19,6 +19,8 @@ OnCustomerDelete = Literal["note", "delete", "suppress"]
 ERASING = frozenset({"suppress", "delete"})
 """Operations that erase somebody at the destination."""
 
+_ASKS_TO_ERASE = frozenset({"delete_person", "redact_person"})
+
 _STAGE = {"identify": 0, "event": 0, "merge": 1, "suppress": 2, "delete": 3}
 
 
@@ -73,6 +75,14 @@ class Deed:
     erased: tuple[Who, ...] = ()
     tombstones: tuple[Ref, ...] = ()
     errand: Errand | None = None
+
+
+def may_erase(entry: Entry) -> bool:
+    """Whether an entry may come to erasing somebody: what stands behind it may be of somebody new
+    under the same name."""
+    if entry.operation is not None:
+        return entry.operation.action in ERASING
+    return entry.action is not None and entry.action.kind in _ASKS_TO_ERASE
 
 
 def asks(action: Action) -> tuple[Who, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from adapter.courier import Courier, Parcel
+from adapter.deeds import ERASING
 from adapter.flush.office import Office
 from adapter.flush.reader import Reader
 from adapter.model import Entry, Json, Ref
@@ -24,6 +25,11 @@ class Batch:
     parcel: Parcel
     cut: bool
     begun: bool
+
+    @property
+    def erases(self) -> bool:
+        """Whether it erases somebody: then it must be settled before anything else is sent."""
+        return any(one.action in ERASING for one in self.resolution.operations)
 
 
 def prepare(

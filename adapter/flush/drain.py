@@ -116,7 +116,7 @@ def _drain(office: Office, claim: Claim, keeper: Keeper, tally: Tally) -> None:
                 _wait(office, claim, report.trouble, failures + throttles)
                 return
             over = time.monotonic() > until
-            if ahead and not (report.trouble or report.dead or over):
+            if ahead and not (report.trouble or report.dead or over or batch.erases):
                 behind = beside.submit(_settle, office, claim, batch, report, work)
                 unsettled = taught
             else:

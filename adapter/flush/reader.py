@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 
+from adapter.deeds import may_erase
 from adapter.destinations.base import Destination
 from adapter.model import Entry
 from adapter.store.outbox import Outbox
@@ -26,7 +27,8 @@ class Reader:
 
     A batch that was sent before and comes again ends where it ended, however full: with what came
     since, or with less, it might come to something else, as where a guest and an account turn out
-    to be one.
+    to be one. It ends behind an erasure as well: sent once more with what stands behind that, it
+    would erase somebody new.
     """
 
     def __init__(self, outbox: Outbox, destination: Destination, ends: Iterable[str] = ()) -> None:
@@ -54,6 +56,8 @@ class Reader:
                 break
             following = self._ahead[0]
             size += following.size + BYTES_PER_OPERATION * (1 + len(following.events))
+            if entries and may_erase(entries[-1]) and not may_erase(following):
+                break
             if entries and end is not None:
                 self.cut = order_of(following.id) > end
                 if self.cut:

@@ -17,7 +17,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from itertools import islice
 from typing import Any
@@ -123,15 +123,20 @@ class Purger:
                 first, ids=tuple(found.ids), orders=tuple(found.orders), tokens=tuple(found.tokens)
             )
         )
-        lasting = _less(found, later.names)
+
+        lasting: dict[Needles, Needles] = {}
 
         def is_theirs(one: Holding) -> bool:
             if one.key in spared or _is_left_to_do(one):
                 return False
             if one.instead:
                 return True
-            is_later = bool(one.fields) and received(one.fields) > later.at
-            return not is_later or later.is_nothing or in_entry(lasting, one.fields)
+            names = later.before(received(one.fields)) if one.fields else None
+            if names is None:
+                return True
+            if names not in lasting:
+                lasting[names] = _less(found, names)
+            return in_entry(lasting[names], one.fields)
 
         def judge(key: str, value: bytes) -> Holding | None:
             return None if key in spared else judged(key, value, found)
@@ -322,26 +327,41 @@ class Purger:
 @dataclass(frozen=True, slots=True)
 class _Later:
     """What somebody new may go by, and since when: the addresses and numbers of those who were
-    deleted and may come back. Their memory was emptied when the deletion was settled."""
+    deleted and may come back. Their memory was emptied when the deletion was settled.
+
+    `names` are all of them, `since` when each deletion came in with its own, the earliest first.
+    """
 
     names: Needles
-    at: int
+    since: tuple[tuple[int, Needles], ...]
+    _known: dict[int, Needles | None] = field(default_factory=dict)
 
     @classmethod
     def than(cls, errands: Sequence[Errand]) -> _Later:
-        free = [one for one in errands if one.may_return]
-        names = Needles.of(free)
         others = Needles.of([one for one in errands if not one.may_return])
-        names = _less(Needles(emails=names.emails, phones=names.phones), others)
-        return cls(names, max((one.at for one in free), default=0))
+
+        def names_of(free: Sequence[Errand]) -> Needles:
+            names = Needles.of(free)
+            return _less(Needles(emails=names.emails, phones=names.phones), others)
+
+        free = sorted((one for one in errands if one.may_return), key=lambda one: one.at)
+        return cls(names_of(free), tuple((one.at, names_of([one])) for one in free))
+
+    def before(self, moment: int) -> Needles | None:
+        """The names that were free by then; None where none was."""
+        number = sum(at < moment for at, _ in self.since)
+        if number not in self._known:
+            free = [names for _, names in self.since[:number]]
+            emails = {one for names in free for one in names.emails}
+            phones = {one for names in free for one in names.phones}
+            names = Needles(emails=emails, phones=phones)
+            self._known[number] = names if emails or phones else None
+        return self._known[number]
 
     def may_be_new(self, contacts: Mapping[str, Json], fields: Mapping[bytes, bytes]) -> bool:
         """Whether what names contacts came in later and may be of somebody new."""
-        return self.names.in_contacts(contacts) and received(fields) > self.at
-
-    @property
-    def is_nothing(self) -> bool:
-        return not (self.names.emails or self.names.phones)
+        names = self.before(received(fields))
+        return names is not None and names.in_contacts(contacts)
 
 
 def _less(needles: Needles, names: Needles) -> Needles:

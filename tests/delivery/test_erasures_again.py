@@ -16,6 +16,7 @@ from redis import Redis
 from servers import naming
 
 from adapter.destinations.base import Request, Response
+from adapter.errors import StoreError
 from adapter.model import Json
 from adapter.resolver import HELD, NOT_ONE, Policy
 from adapter.store import refs
@@ -495,3 +496,57 @@ def test_the_same_people_are_left_wherever_batches_begin(
     found = [(id, email, events.count("order_completed")) for id, email, events in place.people()]
     assert found == left
     assert (place.outbox(), list(place.letters.dead())) == (0, [])
+
+
+# What is sent twice, and two deletions at once
+
+
+@pytest.mark.parametrize("who", ["guest", "account"])
+def test_a_deletion_that_is_sent_again_takes_nobody_new_with_it(
+    place: Place, who: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker dies between sending the batch and writing it down; what stood behind the deletion
+    in the outbox is of somebody new."""
+    place.account(OLD, EMAIL, AT - 500)
+    place.flush()
+    place.erase(DELETE)
+    if who == "guest":
+        place.guest(7001, AT + 60)
+    else:
+        found = bought(7001, customer(NEW, EMAIL, AT + 60), AT + 60)
+        place.comes("orders/create", found, AT + 60)
+
+    def dies(*_: object, **__: object) -> None:
+        raise StoreError("Redis: gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(place.office.outbox, "settle", dies)
+        with pytest.raises(StoreError):
+            place.flush()
+    place.flush()
+    ((id_, email, events),) = place.people()
+    assert (id_ or None, email, events) == (
+        NEW if who == "account" else None,
+        EMAIL,
+        ["order_completed"],
+    )
+
+
+@pytest.mark.parametrize("other", [False, True], ids=["one deletion", "two"])
+def test_a_later_deletion_of_somebody_else_costs_a_newcomer_nothing(
+    place: Place, other: bool
+) -> None:
+    place.account(OLD, EMAIL, AT - 500)
+    place.account("9001001009", "two@x.example", AT - 500)
+    place.flush()
+    place.erase(DELETE)
+    place.flush()
+    place.refuse(name="order_completed")
+    place.guest(7001, AT + 100)
+    place.flush()
+    place.heal()
+    if other:
+        place.comes(DELETE, {"id": 9001001009}, AT + 200)
+        place.flush()
+    assert place.purger.run() == 1 + other
+    assert [one.operation.name for one in place.letters.dead()] == ["order_completed"]

@@ -61,15 +61,23 @@ local function takes_place(prefix, ref, fields)
   local name, text = prefix .. ref, cjson.encode(fields)
   local delivery, place = arrival_of(fields)
   local waiting = redis.call('LRANGE', name, -LOOKED, -1)
-  local before
+  -- Reading an entry costs more than looking for a text in it.
+  local is_plain = string.find(delivery, '^[%w%-_%.:]+$')
   for i, other in ipairs(waiting) do
-    local its_delivery, its_place = arrival_of(cjson.decode(other))
-    if its_delivery == delivery then
+    local may_be = not is_plain or string.find(other, delivery, 1, true)
+    if may_be and arrival_of(cjson.decode(other)) == delivery then
       redis.call('LSET', name, i - 1 - #waiting, text)
       return false
     end
-    if not before and place and its_place and is_earlier(place, its_place) then
-      before = other
+  end
+  local before
+  for i = #waiting, 1, -1 do
+    local _, its_place = arrival_of(cjson.decode(waiting[i]))
+    if place and its_place then
+      if not is_earlier(place, its_place) then
+        break
+      end
+      before = waiting[i]
     end
   end
   if before then

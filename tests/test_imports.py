@@ -215,8 +215,8 @@ def test_what_is_pure_reaches_no_library() -> None:
 @pytest.mark.parametrize(
     ("file", "text", "said"),
     [
-        ("resolver.py", "import redis", "redis is not for resolver.py"),
-        ("resolver.py", "import redis.client as r", "redis is not for resolver.py"),
+        ("resolver/batch.py", "import redis", "redis is not for resolver/batch.py"),
+        ("resolver/batch.py", "import redis.client as r", "redis is not for resolver/batch.py"),
         ("mapping/filters.py", "from flask import request", "flask is not for mapping/filters.py"),
         ("store/outbox.py", "from rq import Queue", "rq is not for store/outbox.py"),
         ("flush/drain.py", "import requests", "requests is not for flush/drain.py"),

@@ -476,7 +476,7 @@ def run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     """The exit status of a health check, with this interpreter as its `python`."""
     own = [sys.executable if part == "python" else part for part in argv]
     done = subprocess.run(
-        own, env={**os.environ, **environ}, capture_output=True, timeout=30, check=False
+        own, env={**os.environ, **environ}, capture_output=True, timeout=120, check=False
     )
     return done.returncode
 

@@ -56,7 +56,7 @@ def process(tmp_path: Path) -> Adapter:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=120,
             check=False,
         )
         assert "Traceback" not in done.stderr, done.stderr

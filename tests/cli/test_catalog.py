@@ -227,7 +227,7 @@ def test_a_terminal_sees_how_far_it_is(tmp_path: Path, redis_url: str) -> None:
             cwd=tmp_path,
             stdout=subprocess.PIPE,
             stderr=theirs,
-            timeout=30,
+            timeout=120,
             check=True,
         )
     os.close(theirs)

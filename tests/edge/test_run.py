@@ -39,7 +39,7 @@ def once_and_once_more_on_the_same_data(home: Path) -> None:
     with Lab(home) as lab:
         for _ in range(2):
             process = run(lab, "--once")
-            assert process.wait(60) == 0, process.said
+            assert process.wait(150) == 0, process.said
             assert WHOLE in process.said
             assert "MISSING" not in process.said
             for topic in ("checkouts/create", "orders/create", "orders/paid", "refunds/create"):
@@ -55,7 +55,7 @@ def once_with_something_missing(home: Path) -> None:
         sandbox = lab.sandbox()
         sandbox.fail({"status": 400, "times": -1, "match": {"name": "order_refunded"}})
         process = run(lab, "--once", **destination(sandbox.url))
-        assert process.wait(60) == 1, process.said
+        assert process.wait(150) == 1, process.said
         assert "MISSING order_refunded: arrived 0 times, not once" in process.said
         assert "MISSING order_completed" not in process.said
         assert WHOLE not in process.said
@@ -70,7 +70,7 @@ def once_with_a_mapping_that_refuses(home: Path) -> None:
     (mappings / "shopify" / "refunds.yml").unlink()
     with Lab(home, MAPPINGS_DIR=str(mappings)) as lab:
         process = run(lab, "--once")
-        assert process.wait(60) == 1, process.said
+        assert process.wait(150) == 1, process.said
         assert "200 parked" in process.said
         assert "MISSING order_refunded" in process.said
 
@@ -116,7 +116,7 @@ def interrupt(process: Process, number: signal.Signals) -> None:
 def stopped_while_it_serves(home: Path, number: signal.Signals) -> None:
     with Lab(home) as lab:
         process = run(lab)
-        until(lambda: "Serving until Ctrl-C" in process.said, "it serves", 60)
+        until(lambda: "Serving until Ctrl-C" in process.said, "it serves", 150)
         web = Web(f"http://127.0.0.1:{process.popen.args[-1]}", process)
         # What it serves is the real thing, and other terminals find it.
         told = adapter(lab, "status", "--json")
@@ -135,7 +135,7 @@ def stopped_while_it_serves(home: Path, number: signal.Signals) -> None:
         assert process.wait() == 0, process.said
         took = time.monotonic() - began
         print(f"run, {number.name}: {took:.2f} s")
-        assert took < 15, "9 where nothing else runs"
+        assert took < 30, "9 where nothing else runs"
         assert lab.left() == []
         assert "Traceback" not in process.said
         calm(lab)
@@ -147,7 +147,7 @@ def stopped_while_it_serves(home: Path, number: signal.Signals) -> None:
 def interrupted_in_its_story(home: Path, moment: str) -> None:
     with Lab(home) as lab:
         process = run(lab, PYTHONUNBUFFERED="1")
-        until(lambda: moment in process.said, moment, 60)
+        until(lambda: moment in process.said, moment, 150)
         interrupt(process, signal.SIGINT)
         assert process.wait() == 0, process.said
         assert lab.left() == []
@@ -159,12 +159,12 @@ def killed(home: Path) -> None:
     """A kill -9 leaves nobody behind, and the next start is none the worse for it."""
     with Lab(home) as lab:
         process = run(lab)
-        until(lambda: "What the store sent" in process.said, "it tells its story", 60)
+        until(lambda: "What the store sent" in process.said, "it tells its story", 150)
         process.signal(signal.SIGKILL)
         process.wait()
         until(lambda: not lab.left(), "everybody is gone")
         again = run(lab, "--once")
-        assert again.wait(60) == 0, again.said
+        assert again.wait(150) == 0, again.said
 
 
 def adapter(lab: Lab, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -174,7 +174,7 @@ def adapter(lab: Lab, *arguments: str) -> subprocess.CompletedProcess[str]:
         cwd=lab.home,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=150,
         check=False,
     )
 

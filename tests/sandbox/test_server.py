@@ -77,7 +77,7 @@ def test_how_it_is_started(arguments: list[str]) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=120,
     )
     assert done.returncode == 1
     assert done.stderr.startswith("usage: ")

@@ -260,20 +260,20 @@ def _shown(profile: Profile, since: int | None) -> dict[str, Json]:
     """What is to be told of somebody's orders: their figures, and that those that were told before
     and are not known any more are none. From here on they were told."""
     found = figures(profile, since)
-    bits, gone = 0, []
-    for place, name in enumerate(ledger.FIGURES):
-        if name in found:
-            bits |= 1 << place
-        elif profile.shown & 1 << place:
-            gone.append(name)
-    profile.shown = bits
+    gone = [name for name in _told(profile) if name not in found]
+    profile.shown = sum(1 << place for place, name in enumerate(ledger.FIGURES) if name in found)
     return {**found, **blank(gone)}
+
+
+def _told(profile: Profile) -> list[str]:
+    """The figures that were told of somebody."""
+    return [name for place, name in enumerate(ledger.FIGURES) if profile.shown & 1 << place]
 
 
 def taken_away(profile: Profile, rules: Rules) -> dict[str, Json]:
     """What takes away the figures that were told of somebody, and what follows from them: the
     destination gives whoever they are merged into what that one lacks."""
-    gone = [name for place, name in enumerate(ledger.FIGURES) if profile.shown & 1 << place]
+    gone = _told(profile)
     return blank([*gone, *rules.following(gone)])
 
 

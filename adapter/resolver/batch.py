@@ -15,7 +15,6 @@ from adapter.people.profile import seen as profile_of
 from adapter.resolver.reads import cart_ref, refs_of
 from adapter.resolver.speech import event_of, merge_of
 from adapter.resolver.terms import (
-    ANY_TOMBSTONE,
     CONSENT_BEFORE,
     DAY,
     NO_PERSON,
@@ -86,10 +85,7 @@ class _Batch(Turns):
         if entry.action is not None:
             self._deed(entry)
             return
-        if self._is_erased(entry):
-            self.skipped[entry.id] = whom.REDACTED
-            return
-        if self._leads_to_erased(entry, found):
+        if self._is_erased(entry) or self._leads_to_erased(entry, found):
             self.skipped[entry.id] = whom.REDACTED
             return
         entry = sales.with_link(entry, view)
@@ -102,7 +98,7 @@ class _Batch(Turns):
             if meant is None or owner is None:
                 self._without(entry, owner)
                 return
-            if view.get(ANY_TOMBSTONE) and view.get(whom.tombstone(meant)):
+            if self._is_marked(meant):
                 self.skipped[entry.id] = whom.REDACTED
                 return
             self._own(entry, owner)
@@ -115,8 +111,7 @@ class _Batch(Turns):
         if email := found.get("email"):
             self._passes_on(("email", email), who.who)
         if who.merged:
-            self.merges.append((who.who, who.merged, entry.id))
-            self.pictures.setdefault(who.who, Picture()).must_be = True
+            self._merge(who.who, who.merged, entry)
             # As they were sent: what is said of them in this batch is said of the other.
             before = Profile.from_json(self.memory.get(person_ref(who.merged)))
             self._take_away(who.merged, before, entry)

@@ -109,13 +109,12 @@ class Speech:
         held = who[1] if who[0] == "email" else profile_of(who, view).email
         if not held or held == email:
             return
-        guest = (who, ("email", held), entry.id)
-        before = self.memory.get(person_ref(guest[1])) or {}
+        guest = "email", held
+        before = self.memory.get(person_ref(guest)) or {}
         was_sent = who[0] == "id" and before.get("sent") and "to" not in before
-        if was_sent and guest[:2] not in [merge[:2] for merge in self.merges]:
+        if was_sent and (who, guest) not in [merge[:2] for merge in self.merges]:
             # An identify with that address would have made them one, and there will be none.
-            self.merges.append(guest)
-            self.pictures.setdefault(who, Picture()).must_be = True
+            self._merge(who, guest, entry)
         for one in [one for one in self.pictures if one != who]:
             if identity.follow(one, view) == who:
                 picture = self.pictures.pop(one)
@@ -125,6 +124,11 @@ class Speech:
             (who if identity.follow(meant, view) == who else meant, event, source)
             for meant, event, source in self.events
         ]
+
+    def _merge(self, kept: Who, gone: Who, entry: Entry) -> None:
+        """Two who were sent apart become one; who is kept must be there for it."""
+        self.merges.append((kept, gone, entry.id))
+        self.pictures.setdefault(kept, Picture()).must_be = True
 
     def _take_away(
         self, gone: Who, profile: Profile, entry: Entry, theirs: Iterable[str] = ()

@@ -108,7 +108,7 @@ class Turns(Speech):
     def _deed(self, entry: Entry) -> None:
         """What an action comes to."""
         deed = deeds.deed(entry, self._known, on_customer_delete=self.policy.on_customer_delete)
-        for who in {identity.follow(who, self.view): 1 for who in deed.left}:
+        for who in dict.fromkeys(identity.follow(who, self.view) for who in deed.left):
             if who[0] == "id" and self.view.get(person_ref(who)):
                 profile = known(entry.id, who, self.view)
                 profile.left = True

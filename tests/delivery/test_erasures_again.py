@@ -160,11 +160,8 @@ def place(redis: Redis, redis_url: str, sandbox: str) -> Iterator[Place]:
 # what was refused, and is replayed when others hold the address
 
 
-@pytest.mark.parametrize("purged", [True, False], ids=["purged", "not purged yet"])
-@pytest.mark.parametrize("topic", [REDACT, DELETE])
-def test_a_refused_erasure_that_is_replayed_erases_whom_it_was_about(
-    place: Place, topic: str, purged: bool
-) -> None:
+def refuse_erasure(place: Place, topic: str, *, purged: bool) -> None:
+    """Somebody is to be erased, and Customer.io refuses what names their address."""
     place.account(OLD, EMAIL, AT - 500)
     place.flush()
     place.erase(topic)
@@ -173,6 +170,14 @@ def test_a_refused_erasure_that_is_replayed_erases_whom_it_was_about(
     if purged:
         place.purger.run()
     place.heal()
+
+
+@pytest.mark.parametrize("purged", [True, False], ids=["purged", "not purged yet"])
+@pytest.mark.parametrize("topic", [REDACT, DELETE])
+def test_a_refused_erasure_that_is_replayed_erases_whom_it_was_about(
+    place: Place, topic: str, purged: bool
+) -> None:
+    refuse_erasure(place, topic, purged=purged)
     actions = [one.operation.action for one in place.letters.dead()]
     assert place.replays() == dict.fromkeys(actions)
     assert place.sent == actions
@@ -185,14 +190,7 @@ def test_a_refused_erasure_that_is_replayed_erases_whom_it_was_about(
 def test_a_refused_erasure_that_is_replayed_costs_nobody_else_their_profile(
     place: Place, topic: str, purged: bool
 ) -> None:
-    place.account(OLD, EMAIL, AT - 500)
-    place.flush()
-    place.erase(topic)
-    place.refuse(email=EMAIL)
-    place.flush()
-    if purged:
-        place.purger.run()
-    place.heal()
+    refuse_erasure(place, topic, purged=purged)
     place.account(NEW, EMAIL, AT + DAY)
     place.flush()
     actions = [one.operation.action for one in place.letters.dead()]
